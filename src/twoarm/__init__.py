@@ -1,0 +1,1 @@
+"""From the two arms of an antibody to the two arms of a trial."""
