@@ -1,0 +1,1 @@
+"""A second programmer's naive versions of what ``twoarm.trial`` computes."""
