@@ -1,0 +1,18 @@
+"""Any SBML or Antimony model as one expression graph. Knows no drug, no cell and no trial."""
+
+from __future__ import annotations
+
+from twoarm.model.differentiate import derivative, jacobian, parameter_derivatives
+from twoarm.model.equations import Event, Graph, Model, Node, evaluate, start
+
+__all__ = [
+    "Event",
+    "Graph",
+    "Model",
+    "Node",
+    "derivative",
+    "evaluate",
+    "jacobian",
+    "parameter_derivatives",
+    "start",
+]

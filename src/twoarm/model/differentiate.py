@@ -1,0 +1,158 @@
+"""Forward derivatives of an expression graph, with shared subexpressions and structural zeros left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from twoarm.model.equations import Model
+from twoarm.model.graph import Graph, reachable, support
+
+__all__ = ["derivative", "jacobian", "parameter_derivatives"]
+
+
+def derivative(graph: Graph, node: int, state_index: int) -> int:
+    """Node of d(node)/d(state), appended to `graph`.
+
+    Comparisons, floor and ceil have derivative 0; at a kink the one-sided derivative of the branch taken.
+
+    Examples
+    --------
+    >>> g = Graph()
+    >>> x = g.state(0)
+    >>> g.nodes[derivative(g, g.mul(x, x), 0)].op
+    'add'
+    """
+    return _forward(graph, [node], "state", state_index)[node]
+
+
+def jacobian(model: Model) -> tuple[Graph, tuple[tuple[int, int, int], ...]]:
+    """Sparse Jacobian of the rates.
+
+    Returns
+    -------
+    graph : Graph
+        The model's nodes, unchanged and in place, and the derivatives after them.
+    entries : tuple of (row, column, node)
+        d(rate of state `row`)/d(state `column`); what is absent is 0 whatever the values.
+    """
+    return _sparse(model, model.rates, "state", len(model.states))
+
+
+def parameter_derivatives(
+    model: Model, roots: Sequence[int] | None = None
+) -> tuple[Graph, tuple[tuple[int, int, int], ...]]:
+    """Sparse derivatives of `roots` (the rates if None) by the parameters, as `jacobian` gives them."""
+    return _sparse(model, model.rates if roots is None else roots, "parameter", len(model.parameters))
+
+
+def _sparse(
+    model: Model, roots: Sequence[int], leaf: str, columns: int
+) -> tuple[Graph, tuple[tuple[int, int, int], ...]]:
+    graph = Graph(model.nodes)
+    zero = graph.const(0)
+    entries = []
+    for column in range(columns):
+        found = _forward(graph, roots, leaf, column)
+        entries += [(row, column, found[root]) for row, root in enumerate(roots) if found[root] != zero]
+    return graph, tuple(sorted(entries))
+
+
+def _forward(graph: Graph, roots: Sequence[int], leaf: str, index: int) -> dict[int, int]:
+    """Differentiate `roots` and all they need by one leaf."""
+    depends = support(graph.nodes[: max(roots, default=-1) + 1], leaf)
+    zero, one = graph.const(0), graph.const(1)
+    tangents: dict[int, int] = {}
+    for i in reachable(graph.nodes, roots):
+        op, args, _ = graph.nodes[i]
+        if not depends[i] >> index & 1:
+            tangents[i] = zero
+        elif op == leaf:
+            tangents[i] = one
+        else:
+            tangents[i] = _tangent(graph, i, args, [tangents[a] for a in args])
+    return tangents
+
+
+def _tangent(g: Graph, node: int, args: tuple[int, ...], tangents: list[int]) -> int:
+    """Differentiate one node, given the derivatives of its arguments."""
+    op = g.nodes[node].op
+    if op in _FLAT:
+        return g.const(0)
+    if op in _SLOPES:
+        return g.mul(_SLOPES[op](g, node, args[0]), tangents[0])
+    if op in ("add", "sub"):
+        return g(op, *tangents)
+    if op == "neg":
+        return g.neg(tangents[0])
+    if op == "if":
+        return g.choose(args[0], tangents[1], tangents[2])
+    if op in ("min", "max"):
+        return g.choose(g("le" if op == "min" else "ge", *args), *tangents)
+    a, b = args
+    if op == "mul":
+        return g.add(g.mul(tangents[0], b), g.mul(a, tangents[1]))
+    if op == "div":  # (a' - (a/b) b') / b shares a/b with the value
+        return g.div(g.sub(tangents[0], g.mul(node, tangents[1])), b)
+    if op == "pow":
+        return _power_tangent(g, node, a, b, tangents)
+    raise NotImplementedError(f"derivative of {op}")
+
+
+def _power_tangent(g: Graph, node: int, a: int, b: int, tangents: list[int]) -> int:
+    """Return b a^(b-1) a' + a^b ln(a) b', where 0^b ln(0) counts as 0."""
+    zero = g.const(0)
+    by_base = g.mul(g.mul(b, g.pow(a, g.sub(b, g.const(1)))), tangents[0])
+    logarithm = g.choose(g("gt", a, zero), g("ln", a), zero)
+    return g.add(by_base, g.mul(g.mul(node, logarithm), tangents[1]))
+
+
+_FLAT = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "floor", "ceil"})
+
+
+def _inverse_root(sign: int, offset: int) -> Callable[[Graph, int, int], int]:
+    """1 / sqrt(sign x^2 + offset)."""
+
+    def slope(g: Graph, _node: int, x: int) -> int:
+        square = g.mul(g.const(sign), g.mul(x, x))
+        return g.div(g.const(1), g("sqrt", g.add(square, g.const(offset))))
+
+    return slope
+
+
+def _one_plus_square(sign: int, of_value: bool) -> Callable[[Graph, int, int], int]:
+    """1 + sign y^2 of the function's own value y, or of its argument."""
+
+    def slope(g: Graph, node: int, x: int) -> int:
+        y = node if of_value else x
+        return g.add(g.const(1), g.mul(g.const(sign), g.mul(y, y)))
+
+    return slope
+
+
+def _reciprocal(
+    slope: Callable[[Graph, int, int], int], factor: float = 1.0
+) -> Callable[[Graph, int, int], int]:
+    return lambda g, node, x: g.div(g.const(factor), slope(g, node, x))
+
+
+#: Slope of each function of one argument: (graph, node of f(x), node of x) -> node of f'(x).
+_SLOPES: dict[str, Callable[[Graph, int, int], int]] = {
+    "exp": lambda g, node, x: node,
+    "ln": lambda g, node, x: g.div(g.const(1), x),
+    "log10": lambda g, node, x: g.div(g.const(1 / math.log(10)), x),
+    "sqrt": lambda g, node, x: g.div(g.const(0.5), node),
+    "abs": lambda g, node, x: g.choose(g("lt", x, g.const(0)), g.const(-1), g.const(1)),
+    "sin": lambda g, node, x: g("cos", x),
+    "cos": lambda g, node, x: g.neg(g("sin", x)),
+    "tan": _one_plus_square(1, of_value=True),
+    "asin": _inverse_root(-1, 1),
+    "acos": lambda g, node, x: g.neg(_inverse_root(-1, 1)(g, node, x)),
+    "atan": _reciprocal(_one_plus_square(1, of_value=False)),
+    "sinh": lambda g, node, x: g("cosh", x),
+    "cosh": lambda g, node, x: g("sinh", x),
+    "tanh": _one_plus_square(-1, of_value=True),
+    "asinh": _inverse_root(1, 1),
+    "acosh": _inverse_root(1, -1),
+    "atanh": _reciprocal(_one_plus_square(-1, of_value=False)),
+}
