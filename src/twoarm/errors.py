@@ -6,6 +6,9 @@ here from the facts, never at the ``raise``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
 
 class TwoarmError(Exception):
     """Above every error this package raises on purpose."""
