@@ -74,3 +74,208 @@ class UnknownSourceError(TwoarmError, ValueError):
             f"source {', '.join(repr(key) for key in missing)} is not in the bibliography. A source is a key of "
             f'docs/references.bib, or the word "assumed" with a note. {hint}Add the entry, or correct the key.'
         )
+
+
+class UnitError(TwoarmError, ValueError):
+    """A text is not a number and a unit, or the unit measures something else."""
+
+    def __init__(self, *, text: object, what: str, whose: str, unit: str, reason: str, example: str) -> None:
+        owner = f" of {whose}" if whose else ""
+        wanted = f" It is wanted in {unit}." if unit and reason != "is not a quantity" else ""
+        super().__init__(
+            f'{what} "{text}"{owner} {reason}.{wanted} Write a number and a unit, as "{example}".'
+        )
+
+
+class QuantityRangeError(TwoarmError, ValueError):
+    """A quantity lies outside what it may be."""
+
+    def __init__(self, *, text: object, what: str, whose: str, rule: str) -> None:
+        owner = f" of {whose}" if whose else ""
+        super().__init__(f'{what} "{text}"{owner} cannot be. It must be {rule}. Correct the number or its unit.')
+
+
+class UnknownKindError(TwoarmError, ValueError):
+    """The library has no such kind of file."""
+
+    def __init__(self, *, kind: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f'the library keeps no "{kind}". Its kinds are {", ".join(sorted(known))}. Ask for one of them.'
+        )
+
+
+class NotInLibraryError(TwoarmError, ValueError):
+    """A name is neither in the library nor another name of something there."""
+
+    def __init__(self, *, one: str, kind: str, name: str, known: Sequence[str]) -> None:
+        close = get_close_matches(name.lower(), list(known), n=3)
+        hint = f"Close: {', '.join(f'"{match}"' for match in close)}. " if close else ""
+        super().__init__(
+            f'no {one} "{name}". {hint}In the library: {len(known)}; see `twoarm list {kind}`, or give a path to '
+            "a file of your own."
+        )
+
+
+class FileMissingError(TwoarmError, ValueError):
+    """A path does not lead to a file."""
+
+    def __init__(self, *, path: object) -> None:
+        super().__init__(f"{path} is not a file. A path leads to one readable file. Check the path.")
+
+
+class FileTooLargeError(TwoarmError, ValueError):
+    """A file is larger than any honest one of its kind."""
+
+    def __init__(self, *, path: object, size: int, limit: int) -> None:
+        super().__init__(
+            f"{path} holds {size / 1e6:,.1f} MB. Library files of at most {limit / 1e6:g} MB are read. Split the "
+            "file, or give the right one."
+        )
+
+
+class FileTextError(TwoarmError, ValueError):
+    """A file cannot be read as the text it should be."""
+
+    def __init__(self, *, path: object, form: str, reason: str) -> None:
+        super().__init__(f"{path} is not {form}: {reason}. Library files are {form}. Correct it there.")
+
+
+class UnknownFieldError(TwoarmError, ValueError):
+    """A file has a field that its kind does not know."""
+
+    def __init__(self, *, path: object, place: str, field: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = get_close_matches(field, names, n=2)
+        hint = f"Close: {', '.join(close)}. " if close else f"Known: {', '.join(names)}. "
+        super().__init__(
+            f'{path}: field "{field}" of {place} is unknown. Only listed fields are read, so that a misspelled one '
+            f"is never passed over. {hint}Rename or remove it."
+        )
+
+
+class MissingFieldError(TwoarmError, ValueError):
+    """A file lacks a field that its kind requires."""
+
+    def __init__(self, *, path: object, place: str, field: str) -> None:
+        super().__init__(
+            f'{path}: {place} has no "{field}", which is required. Add it, as a value or a range with its source.'
+        )
+
+
+class CardEntryError(TwoarmError, ValueError):
+    """An entry of a card breaks the rule of its field."""
+
+    def __init__(self, *, path: object, place: str, reason: str) -> None:
+        super().__init__(f"{path}: {place}: {reason}")
+
+
+class EntryFormError(TwoarmError, ValueError):
+    """An entry is not one of the forms a card knows."""
+
+    def __init__(self, *, given: str) -> None:
+        super().__init__(
+            f"entry with {given}. An entry has `value`, or `low` and `high`, or both, or `choices`, and always a "
+            "`source`. Write, as an example, "
+            '{ low = "0.1 nM", high = "2 nM", scale = "log", source = "assumed", note = "no public value" }.'
+        )
+
+
+class RangeOrderError(TwoarmError, ValueError):
+    """A range whose low end is above its high end, or whose value lies outside."""
+
+    def __init__(self, *, low: float, high: float, value: float | None, unit: str) -> None:
+        said = f" with value {value:g}" if value is not None else ""
+        super().__init__(
+            f"range {low:g} to {high:g} {unit}{said} is out of order. `low` is below `high`, and `value`, where "
+            "given, lies between. Exchange the ends or correct the value."
+        )
+
+
+class LogRangeError(TwoarmError, ValueError):
+    """A logarithmic range that touches 0."""
+
+    def __init__(self, *, low: float) -> None:
+        super().__init__(
+            f'range from {low:g} has scale = "log". A logarithmic range starts above 0. Raise `low`, or use '
+            'scale = "linear".'
+        )
+
+
+class MissingNoteError(TwoarmError, ValueError):
+    """An assumed number without a word on why."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            'source = "assumed" without a note. Who assumes says why. Add note = "...", or cite a key of '
+            "docs/references.bib."
+        )
+
+
+class RateOfBindingError(TwoarmError, ValueError):
+    """A binding step with none or both of its two rates."""
+
+    def __init__(self, *, arm: str, rates: Sequence[str], given: int) -> None:
+        super().__init__(
+            f"{arm} gives {given} of {' and '.join(rates)}. With kd, exactly one rate fixes the other, as "
+            "kd = koff/kon. Keep one of them."
+        )
+
+
+class NoSlotError(TwoarmError, ValueError):
+    """A molecule cannot be what it is asked to be in the model."""
+
+    def __init__(self, *, molecule: str, slot: str, slots: Sequence[str]) -> None:
+        super().__init__(
+            f'"{molecule}" cannot fill the slot "{slot}". It can fill {" or ".join(slots) or "none"}: a cytotoxic '
+            "molecule has a cytotoxic_arm, a competitor a pd1_arm. Choose another slot or molecule."
+        )
+
+
+class SlotTakenError(TwoarmError, ValueError):
+    """Two regimens of one combination fill the same slot."""
+
+    def __init__(self, *, slot: str, molecules: Sequence[str]) -> None:
+        super().__init__(
+            f'{" and ".join(molecules)} both fill the slot "{slot}". A combination gives each slot one molecule. '
+            'Put one of them in another slot, as slot="competitor".'
+        )
+
+
+class RegimenError(TwoarmError, ValueError):
+    """A part of a regimen contradicts another."""
+
+    def __init__(self, *, molecule: str, part: str, reason: str, remedy: str) -> None:
+        super().__init__(f'{part} of the regimen of "{molecule}" {reason}. {remedy}')
+
+
+class MissingColumnError(TwoarmError, ValueError):
+    """A table lacks a column that is needed."""
+
+    def __init__(self, *, column: str, table: str, purpose: str) -> None:
+        super().__init__(
+            f'table of {table} has no column "{column}", which is needed {purpose}. Add it in the house unit.'
+        )
+
+
+class DoseLevelError(TwoarmError, ValueError):
+    """A dose level that the regimen does not have."""
+
+    def __init__(self, *, molecule: str, level: int, levels: int) -> None:
+        super().__init__(
+            f'dose level {level} of "{molecule}" does not exist. Level 0 is the full dose and the last is '
+            f"{levels - 1}. Give more `levels`, or stop treatment."
+        )
+
+
+class NumberOfDrawsError(TwoarmError, ValueError):
+    """A number of card draws below one."""
+
+    def __init__(self, *, n: object) -> None:
+        super().__init__(f"n = {n!r} draws were asked for. At least 1 whole draw is made. Pass, as an example, n=32.")
+
+
+class UnknownMethodError(TwoarmError, ValueError):
+    """A method that is not on the list."""
+
+    def __init__(self, *, method: object, known: Iterable[str]) -> None:
+        super().__init__(f"method {method!r} is unknown. Known: {', '.join(known)}. Choose one of them.")
