@@ -92,7 +92,9 @@ class QuantityRangeError(TwoarmError, ValueError):
 
     def __init__(self, *, text: object, what: str, whose: str, rule: str) -> None:
         owner = f" of {whose}" if whose else ""
-        super().__init__(f'{what} "{text}"{owner} cannot be. It must be {rule}. Correct the number or its unit.')
+        super().__init__(
+            f'{what} "{text}"{owner} cannot be. It must be {rule}. Correct the number or its unit.'
+        )
 
 
 class UnknownKindError(TwoarmError, ValueError):
@@ -109,7 +111,7 @@ class NotInLibraryError(TwoarmError, ValueError):
 
     def __init__(self, *, one: str, kind: str, name: str, known: Sequence[str]) -> None:
         close = get_close_matches(name.lower(), list(known), n=3)
-        hint = f"Close: {', '.join(f'"{match}"' for match in close)}. " if close else ""
+        hint = "Close: " + ", ".join(f'"{match}"' for match in close) + ". " if close else ""
         super().__init__(
             f'no {one} "{name}". {hint}In the library: {len(known)}; see `twoarm list {kind}`, or give a path to '
             "a file of your own."
@@ -271,7 +273,9 @@ class NumberOfDrawsError(TwoarmError, ValueError):
     """A number of card draws below one."""
 
     def __init__(self, *, n: object) -> None:
-        super().__init__(f"n = {n!r} draws were asked for. At least 1 whole draw is made. Pass, as an example, n=32.")
+        super().__init__(
+            f"n = {n!r} draws were asked for. At least 1 whole draw is made. Pass, as an example, n=32."
+        )
 
 
 class UnknownMethodError(TwoarmError, ValueError):
