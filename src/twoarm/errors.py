@@ -113,8 +113,8 @@ class NotInLibraryError(TwoarmError, ValueError):
         close = get_close_matches(name.lower(), list(known), n=3)
         hint = "Close: " + ", ".join(f'"{match}"' for match in close) + ". " if close else ""
         super().__init__(
-            f'no {one} "{name}". {hint}In the library: {len(known)}; see `twoarm list {kind}`, or give a path to '
-            "a file of your own."
+            f'no {one} "{name}". {hint}In the library: {len(known)}; see `twoarm list {kind}`, or give a '
+            "path to a file of your own."
         )
 
 
@@ -130,8 +130,8 @@ class FileTooLargeError(TwoarmError, ValueError):
 
     def __init__(self, *, path: object, size: int, limit: int) -> None:
         super().__init__(
-            f"{path} holds {size / 1e6:,.1f} MB. Library files of at most {limit / 1e6:g} MB are read. Split the "
-            "file, or give the right one."
+            f"{path} holds {size / 1e6:,.1f} MB. Files of at most {limit / 1e6:g} MB are read. Split the file, "
+            "or give the right one."
         )
 
 
@@ -150,8 +150,8 @@ class UnknownFieldError(TwoarmError, ValueError):
         close = get_close_matches(field, names, n=2)
         hint = f"Close: {', '.join(close)}. " if close else f"Known: {', '.join(names)}. "
         super().__init__(
-            f'{path}: field "{field}" of {place} is unknown. Only listed fields are read, so that a misspelled one '
-            f"is never passed over. {hint}Rename or remove it."
+            f'{path}: field "{field}" of {place} is unknown. Only listed fields are read, so that a misspelled '
+            f"one is never passed over. {hint}Rename or remove it."
         )
 
 
@@ -160,7 +160,7 @@ class MissingFieldError(TwoarmError, ValueError):
 
     def __init__(self, *, path: object, place: str, field: str) -> None:
         super().__init__(
-            f'{path}: {place} has no "{field}", which is required. Add it, as a value or a range with its source.'
+            f'{path}: {place} has no "{field}", which is required. Add it, as a value or range with its source.'
         )
 
 
@@ -176,8 +176,8 @@ class EntryFormError(TwoarmError, ValueError):
 
     def __init__(self, *, given: str) -> None:
         super().__init__(
-            f"entry with {given}. An entry has `value`, or `low` and `high`, or both, or `choices`, and always a "
-            "`source`. Write, as an example, "
+            f"entry with {given}. An entry has `value`, or `low` and `high`, or both, or `choices`, and always "
+            "a `source`. Write, as an example, "
             '{ low = "0.1 nM", high = "2 nM", scale = "log", source = "assumed", note = "no public value" }.'
         )
 
@@ -188,8 +188,8 @@ class RangeOrderError(TwoarmError, ValueError):
     def __init__(self, *, low: float, high: float, value: float | None, unit: str) -> None:
         said = f" with value {value:g}" if value is not None else ""
         super().__init__(
-            f"range {low:g} to {high:g} {unit}{said} is out of order. `low` is below `high`, and `value`, where "
-            "given, lies between. Exchange the ends or correct the value."
+            f"range {low:g} to {high:g} {unit}{said} is out of order. `low` is below `high`, and `value`, "
+            "where given, lies between. Exchange the ends or correct the value."
         )
 
 
@@ -228,8 +228,8 @@ class NoSlotError(TwoarmError, ValueError):
 
     def __init__(self, *, molecule: str, slot: str, slots: Sequence[str]) -> None:
         super().__init__(
-            f'"{molecule}" cannot fill the slot "{slot}". It can fill {" or ".join(slots) or "none"}: a cytotoxic '
-            "molecule has a cytotoxic_arm, a competitor a pd1_arm. Choose another slot or molecule."
+            f'"{molecule}" cannot fill the slot "{slot}". It can fill {" or ".join(slots) or "none"}: a '
+            "cytotoxic molecule has a cytotoxic_arm, a competitor a pd1_arm. Choose another slot or molecule."
         )
 
 
@@ -238,8 +238,8 @@ class SlotTakenError(TwoarmError, ValueError):
 
     def __init__(self, *, slot: str, molecules: Sequence[str]) -> None:
         super().__init__(
-            f'{" and ".join(molecules)} both fill the slot "{slot}". A combination gives each slot one molecule. '
-            'Put one of them in another slot, as slot="competitor".'
+            f'{" and ".join(molecules)} both fill the slot "{slot}". A combination gives each slot one '
+            'molecule. Put one of them in another slot, as slot="competitor".'
         )
 
 
@@ -283,3 +283,78 @@ class UnknownMethodError(TwoarmError, ValueError):
 
     def __init__(self, *, method: object, known: Iterable[str]) -> None:
         super().__init__(f"method {method!r} is unknown. Known: {', '.join(known)}. Choose one of them.")
+
+
+class PopulationError(TwoarmError, ValueError):
+    """An entry of a population file breaks a rule."""
+
+    def __init__(self, *, file: str, where: str, what: str) -> None:
+        super().__init__(
+            f"population {file}, at {where}: {what}. Every entry has a distribution or formula of the list, a "
+            "unit, a source and a range or note. Correct that entry."
+        )
+
+
+class UntreatedRunError(TwoarmError, ValueError):
+    """The untreated run given to the plausibility check lacks something it was asked for."""
+
+    def __init__(self, *, output: str, day: float) -> None:
+        super().__init__(
+            f'the untreated run has no "{output}" at day {day:g} for every patient. A rule of the population '
+            "needs it. Let the callable return all outputs and days it is asked for, over (patient, day)."
+        )
+
+
+class ImplausiblePopulationError(TwoarmError, ValueError):
+    """Too few of a population's candidates are plausible."""
+
+    def __init__(self, *, population: str, wanted: int, found: int, rejected: dict[str, int]) -> None:
+        worst = max(rejected, key=lambda name: rejected[name])
+        super().__init__(
+            f'only {found} of {wanted} patients of "{population}" are plausible; the rule "{worst}" rejected '
+            f"{rejected[worst]} candidates. At least 1 candidate in 50 must be kept. Widen that rule, or correct "
+            "the distributions."
+        )
+
+
+class ModelTextError(TwoarmError, ValueError):
+    """A model file that is not Antimony or SBML, or does not define what it uses."""
+
+    def __init__(self, *, problem: str, model: str = "") -> None:
+        whose = f'model "{model}"' if model else "the model"
+        super().__init__(
+            f"{whose} cannot be read: {problem}. A model is Antimony or SBML (Level 2 or 3) text. Correct it there."
+        )
+        self.problem = problem
+
+
+class UnsafeModelError(TwoarmError, ValueError):
+    """A model file that asks for more than equations: entities, files elsewhere, bottomless nesting."""
+
+    def __init__(self, *, model: str, what: str) -> None:
+        super().__init__(
+            f'model "{model}" has {what}. A model file may hold equations and import parts that lie beside it, '
+            "nothing else. Remove it."
+        )
+
+
+class UnsupportedModelError(TwoarmError, ValueError):
+    """A model that uses a construct this package does not solve."""
+
+    def __init__(self, *, construct: str, where: str = "", model: str = "") -> None:
+        place = (f' at "{where}"' if where else "") + (f' in model "{model}"' if model else "")
+        super().__init__(
+            f"{construct}{place} is not supported. Models are ordinary differential equations with rules and "
+            "events. Rewrite the model without it."
+        )
+        self.construct, self.where = construct, where
+
+
+class CircularModelError(TwoarmError, ValueError):
+    """Symbols of a model that are defined by each other."""
+
+    def __init__(self, *, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{' -> '.join(names)}: each needs the next and none can be computed first. A rule may not depend on "
+            "itself. Break the circle, or make one of them a rate rule."
+        )
