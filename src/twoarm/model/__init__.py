@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twoarm.model.differentiate import derivative, jacobian, parameter_derivatives
+from twoarm.model.differentiate import derivative, jacobian, parameter_derivatives, time_derivative
 from twoarm.model.equations import Event, Graph, Model, Node, evaluate, start
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "jacobian",
     "parameter_derivatives",
     "start",
+    "time_derivative",
 ]

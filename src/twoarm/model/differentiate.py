@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from twoarm.errors import UnsupportedModelError
 from twoarm.model.equations import Model
 from twoarm.model.graph import Graph, reachable, support
 
-__all__ = ["derivative", "jacobian", "parameter_derivatives"]
+__all__ = ["derivative", "jacobian", "parameter_derivatives", "time_derivative"]
 
 
 def derivative(graph: Graph, node: int, state_index: int) -> int:
@@ -44,6 +45,16 @@ def parameter_derivatives(
 ) -> tuple[Graph, tuple[tuple[int, int, int], ...]]:
     """Sparse derivatives of `roots` (the rates if None) by the parameters, as `jacobian` gives them."""
     return _sparse(model, model.rates if roots is None else roots, "parameter", len(model.parameters))
+
+
+def time_derivative(graph: Graph, node: int, rate: Callable[[int], int]) -> int:
+    """Node of d(node)/dt along a solution, appended to `graph`; `rate` gives the node of a state's rate."""
+    total = _forward(graph, [node], "time", 0)[node]
+    bits = support(graph.nodes[: node + 1], "state")[node]
+    for index in range(bits.bit_length()):
+        if bits >> index & 1:
+            total = graph.add(total, graph.mul(derivative(graph, node, index), rate(index)))
+    return total
 
 
 def _sparse(
@@ -96,7 +107,7 @@ def _tangent(g: Graph, node: int, args: tuple[int, ...], tangents: list[int]) ->
         return g.div(g.sub(tangents[0], g.mul(node, tangents[1])), b)
     if op == "pow":
         return _power_tangent(g, node, a, b, tangents)
-    raise NotImplementedError(f"derivative of {op}")
+    raise UnsupportedModelError(construct=f"derivative of {op}()")
 
 
 def _power_tangent(g: Graph, node: int, a: int, b: int, tangents: list[int]) -> int:

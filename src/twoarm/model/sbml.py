@@ -1,0 +1,209 @@
+"""Antimony or SBML in, `Model` out; the doors of this room."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+import antimony
+import libsbml as sbml
+
+from twoarm.errors import ModelTextError, UnsupportedModelError
+from twoarm.model.equations import Model
+from twoarm.model.flatten import model_of
+from twoarm.model.sources import check_xml, imported_parts, read_text
+
+__all__ = ["check_units", "read_model", "write_sbml"]
+
+_ONE_AT_A_TIME = threading.RLock()  # antimony keeps what it loaded in one global place
+_HARMLESS = frozenset({"comp", "layout", "render", "groups", "annot"})  # packages that change no equation
+
+
+def read_model(source: str | Path) -> Model:
+    """Model from Antimony or SBML.
+
+    Parameters
+    ----------
+    source : str or Path
+        Name of a model in the library, path of an ``.ant``, ``.xml`` or ``.sbml`` file, or the text itself.
+        An Antimony file may import parts that lie beside it, or in the library.
+
+    Returns
+    -------
+    Model
+        The same object for the same content.
+
+    Raises
+    ------
+    ModelTextError
+        If the text is not Antimony or SBML, or uses what it does not define.
+    UnsupportedModelError
+        If it has algebraic rules, delays, fast reactions, random distributions or constraint-based parts.
+    UnsafeModelError, FileTooLargeError
+        If the file asks for more than equations.
+
+    Examples
+    --------
+    >>> model = read_model("model decay; x = 2; x' = -k*x; k = 3; end")
+    >>> model.states, model.parameters, model.values
+    (('x',), ('k',), (3.0,))
+    """
+    return _read(*_gather(source))
+
+
+def check_units(source: str | Path) -> list[str]:
+    """Messages of libsbml's full check, units and modeling practice included, on the flattened model.
+
+    Parameters
+    ----------
+    source : str or Path
+        As for `read_model`.
+
+    Returns
+    -------
+    list of str
+        Empty where every equation's dimensions are proved.
+    """
+    document = _document(*_gather(source))
+    for category in (
+        sbml.LIBSBML_CAT_GENERAL_CONSISTENCY,
+        sbml.LIBSBML_CAT_IDENTIFIER_CONSISTENCY,
+        sbml.LIBSBML_CAT_UNITS_CONSISTENCY,
+        sbml.LIBSBML_CAT_MATHML_CONSISTENCY,
+        sbml.LIBSBML_CAT_OVERDETERMINED_MODEL,
+        sbml.LIBSBML_CAT_MODELING_PRACTICE,
+    ):
+        document.setConsistencyChecks(category, True)
+    document.checkConsistency()
+    found = (document.getError(i) for i in range(document.getNumErrors()))
+    return [
+        f"{e.getErrorId()} {e.getShortMessage()}: {e.getMessage().strip().splitlines()[-1].strip()}"
+        for e in found
+    ]
+
+
+def write_sbml(source: str | Path, path: str | Path) -> None:
+    """Write the flattened model as SBML Level 3, replacing the file in one step."""
+    path = Path(path)
+    text = sbml.writeSBMLToString(_document(*_gather(source)))
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _gather(source: str | Path) -> tuple[str, str, tuple[Path, ...], tuple[str, ...]]:
+    """Name, text, folders of imported parts and texts of these."""
+    library = Path(__file__).parents[1] / "library" / "biology"
+    if isinstance(source, str) and re.search(r"[\n<;=]", source):
+        name, text, folders = "text", source, (library,)
+    else:
+        path = Path(source)
+        if not path.suffix and not path.is_file():
+            from twoarm import catalog
+
+            path = catalog.find("biology", str(source))
+        name, text, folders = (
+            path.name,
+            read_text(path),
+            tuple(dict.fromkeys((path.resolve().parent, library))),
+        )
+    if _is_xml(text):
+        check_xml(text, name)
+        return name, text, folders, ()
+    return name, text, folders, tuple(part for _, part in imported_parts(text, name, folders))
+
+
+def _is_xml(text: str) -> bool:
+    return text.lstrip("\ufeff \t\r\n").startswith("<")
+
+
+@lru_cache(maxsize=64)
+def _read(name: str, text: str, folders: tuple[Path, ...], parts: tuple[str, ...]) -> Model:
+    document = _document(name, text, folders, parts)
+    try:
+        return model_of(document.getModel())
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(construct=error.construct, where=error.where, model=name) from None
+    except ModelTextError as error:
+        raise ModelTextError(problem=error.problem, model=name) from None
+
+
+def _document(name: str, text: str, folders: tuple[Path, ...], parts: tuple[str, ...]) -> sbml.SBMLDocument:
+    """Flat SBML document of a text, without anything unsupported in it."""
+    xml = text.lstrip("\ufeff \t\r\n") if _is_xml(text) else _antimony_to_sbml(name, text, folders)
+    document = sbml.readSBMLFromString(xml)
+    if document.getNumErrors(sbml.LIBSBML_SEV_ERROR) + document.getNumErrors(sbml.LIBSBML_SEV_FATAL):
+        raise ModelTextError(model=name, problem=_first_error(document))
+    _flatten(document, name)
+    if document.getModel() is None:
+        raise ModelTextError(model=name, problem="it holds no model")
+    if document.getLevel() == 1:
+        document.setLevelAndVersion(2, 4, False)
+    _refuse(document, name)
+    return document
+
+
+def _antimony_to_sbml(name: str, text: str, folders: tuple[Path, ...]) -> str:
+    with _ONE_AT_A_TIME:
+        antimony.clearPreviousLoads()
+        antimony.freeAll()
+        antimony.clearDirectories()
+        for folder in folders:
+            antimony.addDirectory(str(folder))
+        if antimony.loadAntimonyString(text) < 0:
+            raise ModelTextError(model=name, problem=f"Antimony says: {antimony.getLastError().strip()}")
+        xml = antimony.getSBMLString(antimony.getMainModuleName())
+        antimony.clearPreviousLoads()
+        antimony.freeAll()
+    return str(xml)
+
+
+def _first_error(document: sbml.SBMLDocument) -> str:
+    errors = (document.getError(i) for i in range(document.getNumErrors()))
+    worst = next(e for e in errors if e.getSeverity() >= sbml.LIBSBML_SEV_ERROR)
+    return f"line {worst.getLine()}: {' '.join(worst.getMessage().split())}"
+
+
+def _flatten(document: sbml.SBMLDocument, name: str) -> None:
+    """Replace submodels of the `comp` package by what they hold."""
+    comp = document.getPlugin("comp")
+    if comp is None:
+        return
+    for external in comp.getListOfExternalModelDefinitions():
+        raise UnsupportedModelError(construct="external model definition", where=external.getId(), model=name)
+    properties = sbml.ConversionProperties()
+    properties.addOption("flatten comp", True)
+    properties.addOption("performValidation", False)
+    if document.convert(properties) != sbml.LIBSBML_OPERATION_SUCCESS:
+        raise ModelTextError(
+            model=name, problem=f"its submodels cannot be put together: {_first_error(document)}"
+        )
+
+
+def _refuse(document: sbml.SBMLDocument, name: str) -> None:
+    """Name what is not solved instead of ignoring it."""
+    for i in range(document.getNumPlugins()):
+        package = document.getPlugin(i).getPackageName()
+        if package not in _HARMLESS and not package.startswith("l3v2extendedmath"):
+            raise UnsupportedModelError(construct=f"SBML package {package}", model=name)
+    for i in range(document.getNumUnknownPackages()):
+        if document.getUnknownPackageURI(i):
+            raise UnsupportedModelError(
+                construct=f"SBML package {document.getUnknownPackageURI(i)}", model=name
+            )
+    model = document.getModel()
+    for rule in model.getListOfRules():
+        if rule.isAlgebraic() and rule.isSetMath():
+            raise UnsupportedModelError(construct="algebraic rule", model=name)
+    for reaction in model.getListOfReactions():
+        if reaction.isSetFast() and reaction.getFast():
+            raise UnsupportedModelError(construct="fast reaction", where=reaction.getId(), model=name)
