@@ -1,1 +1,114 @@
-"""From the two arms of an antibody to the two arms of a trial."""
+"""From the two arms of an antibody to the two arms of a trial: the public names.
+
+A name is looked up when it is first used, so that ``import twoarm`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twoarm.bibliography import cite, read_references
+    from twoarm.engine.simulate import simulate
+    from twoarm.errors import TwoarmError
+    from twoarm.evidence import compare, read_evidence
+    from twoarm.model import Model
+    from twoarm.model.sbml import check_units, read_model, write_sbml
+    from twoarm.molecule import Molecule, draw_cards, model_parameters, read_molecule
+    from twoarm.patients.draw import draw_patients
+    from twoarm.patients.population import Population, read_population
+    from twoarm.regimen import Regimen
+    from twoarm.report import write_report
+    from twoarm.study import read_study, run_study
+    from twoarm.trial.analyze import analyze, cut
+    from twoarm.trial.conduct import run_trial
+    from twoarm.trial.protocol import Protocol, read_protocol
+
+__version__ = "0.1.0"
+
+# Public names by the steps of the work, and the module each lives in.
+_HOMES: dict[str, dict[str, str]] = {
+    "Models": {
+        "Model": "model",
+        "read_model": "model.sbml",
+        "check_units": "model.sbml",
+        "write_sbml": "model.sbml",
+        "simulate": "engine.simulate",
+    },
+    "Molecules": {
+        "Molecule": "molecule",
+        "read_molecule": "molecule",
+        "draw_cards": "molecule",
+        "model_parameters": "molecule",
+        "Regimen": "regimen",
+    },
+    "Patients": {
+        "Population": "patients.population",
+        "read_population": "patients.population",
+        "draw_patients": "patients.draw",
+    },
+    "Trials": {
+        "Protocol": "trial.protocol",
+        "read_protocol": "trial.protocol",
+        "run_trial": "trial.conduct",
+        "cut": "trial.analyze",
+        "analyze": "trial.analyze",
+    },
+    "Evidence": {
+        "read_evidence": "evidence",
+        "compare": "evidence",
+        "read_references": "bibliography",
+        "cite": "bibliography",
+    },
+    "Whole studies": {
+        "run_study": "study",
+        "read_study": "study",
+        "write_report": "report",
+    },
+    "Errors": {"TwoarmError": "errors"},
+}
+STEPS = {step: tuple(names) for step, names in _HOMES.items()}
+_MODULES = {name: module for names in _HOMES.values() for name, module in names.items()}
+
+__all__ = [
+    "__version__",
+    "Model",
+    "read_model",
+    "check_units",
+    "write_sbml",
+    "simulate",
+    "Molecule",
+    "read_molecule",
+    "draw_cards",
+    "model_parameters",
+    "Regimen",
+    "Population",
+    "read_population",
+    "draw_patients",
+    "Protocol",
+    "read_protocol",
+    "run_trial",
+    "cut",
+    "analyze",
+    "read_evidence",
+    "compare",
+    "read_references",
+    "cite",
+    "run_study",
+    "read_study",
+    "write_report",
+    "TwoarmError",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'twoarm' has no attribute {name!r}")
+    found = getattr(import_module(f"twoarm.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

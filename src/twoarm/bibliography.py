@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from twoarm import catalog
 from twoarm.errors import NoBibliographyError, UnknownSourceError
 
 ASSUMED = "assumed"  # the word that stands where no source exists; a note must then say why
@@ -50,7 +51,8 @@ class Reference(NamedTuple):
             f"{place} {numbers}".strip(),
             said.get("year", ""),
         ]
-        return ". ".join(part.rstrip(".") for part in [*parts, link] if part)
+        line = ". ".join(part.rstrip(".") for part in [*parts, link] if part)
+        return line.replace("\\&", "&").replace("--", "–")
 
 
 @cache
@@ -74,9 +76,7 @@ def read_references() -> Mapping[str, Reference]:
     """
     for place in _PLACES:
         if place.is_file():
-            return MappingProxyType(
-                {entry.key: entry for entry in parse_bibtex(place.read_text(encoding="utf-8"))}
-            )
+            return MappingProxyType({entry.key: entry for entry in parse_bibtex(catalog.read_text(place))})
     raise NoBibliographyError(places=_PLACES)
 
 
@@ -158,10 +158,10 @@ def sources_in(path: str | Path) -> set[str]:
     """
     path = Path(path)
     if path.suffix == ".csv":
-        rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+        rows = csv.DictReader(io.StringIO(catalog.read_text(path), newline=""))
         found: Iterable[Any] = [row.get("source") for row in rows]
     elif path.suffix == ".toml":
-        found = _said(tomllib.loads(path.read_text(encoding="utf-8")))
+        found = _said(catalog.read_toml(path))
     else:
         return set()
     return {key.strip() for text in found for key in str(text or "").split(";")} - {""}
