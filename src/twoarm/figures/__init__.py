@@ -1,0 +1,32 @@
+"""Data in, figure out: every picture of a trial as a matplotlib figure and as inline SVG.
+
+Functions take tables (pandas) or curves (xarray) and return a ``matplotlib.figure.Figure``; nothing is
+computed here that a table does not already hold, except quantiles over patients. matplotlib is
+imported on the first call, not with the package.
+"""
+
+from __future__ import annotations
+
+from .curves import bands, biomarkers, exposure, selectivity
+from .flow import consort
+from .forest import hazard_ratios, predicted_published, uncertainty
+from .response import spider, swimmer, waterfall
+from .style import arm_colors, svg
+from .survival import kaplan_meier
+
+__all__ = [
+    "arm_colors",
+    "bands",
+    "biomarkers",
+    "consort",
+    "exposure",
+    "hazard_ratios",
+    "kaplan_meier",
+    "predicted_published",
+    "selectivity",
+    "spider",
+    "svg",
+    "swimmer",
+    "uncertainty",
+    "waterfall",
+]
