@@ -46,7 +46,7 @@ class Reference(NamedTuple):
         numbers = ":".join(said[name] for name in ("volume", "pages") if name in said)
         link = f"doi:{said['doi']}" if "doi" in said else said.get("url", "")
         parts = [
-            said.get("author", ""),
+            said.get("author", "").replace(" and others", " et al.").replace(" and ", ", "),
             said.get("title", ""),
             f"{place} {numbers}".strip(),
             said.get("year", ""),
