@@ -358,3 +358,111 @@ class CircularModelError(TwoarmError, ValueError):
             f"{' -> '.join(names)}: each needs the next and none can be computed first. A rule may not depend on "
             "itself. Break the circle, or make one of them a rate rule."
         )
+
+
+class UnknownBackendError(TwoarmError, ValueError):
+    """There is no back end, or no method of integration, of that name."""
+
+    def __init__(self, *, what: str, name: object, known: Iterable[str]) -> None:
+        options = ", ".join(f'"{each}"' for each in known)
+        super().__init__(f"{what} {name!r} does not exist. Choose one of {options}.")
+
+
+class UnknownColumnError(TwoarmError, ValueError):
+    """A column of a table of patients is nothing the model knows."""
+
+    def __init__(self, *, columns: Sequence[str], model: str, known: Iterable[str]) -> None:
+        names = list(known)
+        close = sorted({match for column in columns for match in get_close_matches(column, names, n=2)})
+        hint = f"Close: {', '.join(close)}. " if close else ""
+        super().__init__(
+            f"patients have {', '.join(repr(c) for c in columns)}, which model {model!r} does not have as "
+            f'parameter or state. {hint}Correct the name, or list it in patients.attrs["covariates"] if '
+            "the model need not know it."
+        )
+
+
+class UnknownOutputError(TwoarmError, ValueError):
+    """An output was asked for that the model does not have."""
+
+    def __init__(self, *, names: Sequence[str], model: str, known: Iterable[str]) -> None:
+        options = list(known)
+        close = sorted({match for name in names for match in get_close_matches(name, options, n=2)})
+        hint = f"Close: {', '.join(close)}. " if close else ""
+        super().__init__(
+            f"model {model!r} has no output {', '.join(repr(n) for n in names)}. {hint}"
+            f"It has {len(options)}: the keys of model.outputs."
+        )
+
+
+class SimulationInputError(TwoarmError, ValueError):
+    """A number given to a simulation cannot be right."""
+
+    def __init__(self, *, what: str, value: object, rule: str) -> None:
+        super().__init__(f"{what} is {value!r}. {rule}")
+
+
+class NoSuchInitialError(TwoarmError, ValueError):
+    """Patients are to go on from a run they were not in, or from a run of another model."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(
+            f"cannot go on from `initial`: {reason}. Pass the result of simulate() with the same model and "
+            "with all these patients in it."
+        )
+
+
+class EventsNeedReferenceError(TwoarmError, ValueError):
+    """The fast back end was asked for a model with events."""
+
+    def __init__(self, *, model: str, events: Sequence[str]) -> None:
+        super().__init__(
+            f"model {model!r} has {len(events)} events ({', '.join(events[:3])}{', ...' if len(events) > 3 else ''}), "
+            'which backend "cpu" does not handle. Use backend="reference"; "auto" chooses it for you.'
+        )
+
+
+class IntegrationError(TwoarmError):
+    """Some patients did not reach their end day."""
+
+    def __init__(self, *, stuck: Sequence[tuple[object, str, float, str]], patients: int) -> None:
+        named = ", ".join(str(label) for label, *_ in stuck[:10]) + (", ..." if len(stuck) > 10 else "")
+        _, why, day, where = stuck[0]
+        place = f", largest error in {where}" if where else ""
+        super().__init__(
+            f"{len(stuck)} of {patients} patients did not finish ({named}): {why}, first at day {day:.6g}{place}. "
+            f'Loosen `rtol`, look at their parameters, or pass failed="mask" to keep the other '
+            f"{patients - len(stuck)}."
+        )
+
+
+class DoseRowError(TwoarmError, ValueError):
+    """A row of a dose table that no dose can be."""
+
+    def __init__(self, *, row: int, patient: object, column: str, value: object, rule: str) -> None:
+        super().__init__(
+            f"{column} = {value!r} in row {row} of the dose table (patient {patient}). {rule}. Correct the row."
+        )
+        self.row = row
+
+
+class DoseColumnError(TwoarmError, ValueError):
+    """A column of a dose table that is missing, or looks like a known one misspelled."""
+
+    def __init__(self, *, column: str, known: Sequence[str], missing: bool = False) -> None:
+        close = get_close_matches(column.lower(), list(known), n=1, cutoff=0.7)
+        problem = "is missing" if missing else f"looks like {close[0] if close else 'another'!r} misspelled"
+        super().__init__(
+            f'column "{column}" of the dose table {problem}. Known columns: {", ".join(known)}. Rename or add it.'
+        )
+
+
+class SteadyStateError(TwoarmError, ValueError):
+    """A steady-state dose that cannot be written as repeated doses."""
+
+    def __init__(self, *, row: int, patient: object, reason: str) -> None:
+        super().__init__(
+            f"row {row} of the dose table (patient {patient}) starts at steady state: {reason}. A steady state is "
+            "reached by repeating the dose for `run_in` days before the row. Give `run_in`, or write the doses out."
+        )
+        self.row = row
