@@ -466,3 +466,41 @@ class SteadyStateError(TwoarmError, ValueError):
             "reached by repeating the dose for `run_in` days before the row. Give `run_in`, or write the doses out."
         )
         self.row = row
+
+
+class NoPageError(TwoarmError, FileNotFoundError):
+    """A folder holds no page of a run."""
+
+    def __init__(self, *, folder: object) -> None:
+        super().__init__(
+            f'no report.html under "{folder}". Only the pages of finished runs are shown. Make one: '
+            "`twoarm run marslight-11`, or name the folder it was written to."
+        )
+
+
+class PortTakenError(TwoarmError, OSError):
+    """A port of this machine is in use."""
+
+    def __init__(self, *, port: int) -> None:
+        super().__init__(
+            f"port {port} of this machine is taken. One program listens on a port. Pass another, as --port 0."
+        )
+
+
+class NotARunError(TwoarmError, ValueError):
+    """A folder is not one that a run has written."""
+
+    def __init__(self, *, folder: object, missing: str) -> None:
+        super().__init__(
+            f'"{folder}" has no {missing}. The folder of a finished run has one. Run the study again with --out "{folder}".'
+        )
+
+
+class OtherStudyError(TwoarmError, ValueError):
+    """A folder holds another study than the one to be run."""
+
+    def __init__(self, *, folder: object, changed: Sequence[str]) -> None:
+        super().__init__(
+            f'"{folder}" holds a study with another {", ".join(changed)}. A folder keeps one study, so that its parts '
+            "belong together. Name another folder, or remove this one."
+        )
