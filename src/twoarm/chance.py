@@ -58,7 +58,9 @@ def generator(seed: int, purpose: str, patient: int | None = None, replicate: in
     True
     """
     whose = "all" if patient is None else str(_integer("patient", patient))
-    return np.random.Generator(np.random.Philox(key=_key(seed, purpose, replicate, whose)))
+    # through a seed sequence, and not the bare key, so that libraries may spawn from the generator
+    words = np.random.SeedSequence(_key(seed, purpose, replicate, whose))
+    return np.random.Generator(np.random.Philox(words))
 
 
 def uniforms(

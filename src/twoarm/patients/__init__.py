@@ -1,0 +1,1 @@
+"""Virtual patients: populations in files, draws, and which of them are plausible."""
