@@ -191,7 +191,7 @@ def digest(path: str | os.PathLike[str]) -> str:
     Returns
     -------
     str
-        SHA-256 of the text with line ends as ``\\n``, so that it is the same on every platform.
+        SHA-256 of the text with line ends of one kind, so that it is the same on every platform.
 
     Raises
     ------
