@@ -504,3 +504,13 @@ class OtherStudyError(TwoarmError, ValueError):
             f'"{folder}" holds a study with another {", ".join(changed)}. A folder keeps one study, so that its parts '
             "belong together. Name another folder, or remove this one."
         )
+
+
+class UnnamedArmError(TwoarmError, ValueError):
+    """A table of a report holds an arm that the report was not told of."""
+
+    def __init__(self, *, arms: Sequence[str], named: Sequence[str]) -> None:
+        super().__init__(
+            f"arm {', '.join(repr(arm) for arm in arms)} stands in a table of the report and not among its arms "
+            f"({', '.join(named)}). Every arm needs a name for the reader. Add it to `arms`, or leave out its rows."
+        )
