@@ -1,0 +1,155 @@
+"""The kernels of a model in this process: vectors for the fast back end, scalars for the reference."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from twoarm.engine import kernel, object_code
+from twoarm.engine.methods import method as find_method
+from twoarm.engine.sparse import factorize
+from twoarm.engine.step import accept_function, step_function
+from twoarm.model import Model
+
+_VECTOR_NAMES = ("constants", "rates", "jacobian", "factor", "solve", "step", "accept")
+_SCALAR_NAMES = ("constants", "rates", "jacobian", "values")
+
+
+@dataclass(frozen=True)
+class VectorKernel:
+    """Addresses and sizes that `stepper` needs; one lane a patient.
+
+    Attributes
+    ----------
+    addresses : dict of str to int
+        Where ``constants``, ``rates``, ``step`` and ``accept`` are.
+    lanes, states, stored, factors : int
+        Patients in a vector, and rows of state, constants and factors.
+    """
+
+    addresses: dict[str, int]
+    lanes: int
+    states: int
+    stored: int
+    factors: int
+    code: object_code.Loaded
+
+
+@lru_cache(maxsize=32)
+def vector_kernel(model: Model, method: str) -> VectorKernel:
+    """Kernel of the fast back end, from this process, the disk or the compiler, in that order.
+
+    Parameters
+    ----------
+    model : Model
+        The equations.
+    method : str
+        Name of a Rosenbrock method.
+
+    Returns
+    -------
+    VectorKernel
+        Ready to use.
+    """
+    machine = object_code.host()
+    lanes = machine.lanes
+
+    def build() -> tuple[str, dict[str, Any]]:
+        equations = kernel.sort_equations(model)
+        pattern = [(row, column) for row, column, _ in equations.entries]
+        plan = factorize(len(model.states), pattern)
+        slots, flags, size = plan.entry_slots(pattern), "contract", len(model.states)
+        parts = [
+            kernel.prelude(lanes),
+            kernel.constants_function(equations, lanes, flags),
+            kernel.rates_function(equations, lanes, flags),
+            kernel.jacobian_function(equations, slots, lanes, flags, sign=-1),
+            kernel.factor_function(plan, set(pattern), lanes),
+            kernel.solve_function(plan, lanes),
+            step_function(find_method(method), size, bool(equations.drifts), lanes),
+            accept_function(size, lanes),
+        ]
+        return "\n".join(parts), {"stored": len(equations.stored), "factors": plan.size}
+
+    code = object_code.load(f"vector {model.digest} {method} {lanes}", _VECTOR_NAMES, build, machine)
+    stored, factors = code.facts["stored"], code.facts["factors"]
+    return VectorKernel(code.addresses, lanes, len(model.states), stored, factors, code)
+
+
+class ScalarKernel:
+    """One patient's equations as functions of numpy arrays, through ctypes and libm."""
+
+    def __init__(self, model: Model, roots: tuple[int, ...]) -> None:
+        def build() -> tuple[str, dict[str, Any]]:
+            equations = kernel.sort_equations(model)
+            entries = sorted(equations.entries, key=lambda entry: (entry[1], entry[0]))
+            by_column = kernel.Equations(
+                equations.nodes, equations.rates, tuple(entries), (), equations.stored
+            )
+            parts = [
+                kernel.prelude(1),
+                kernel.constants_function(equations, 1, ""),
+                kernel.rates_function(equations, 1, ""),
+                kernel.jacobian_function(by_column, list(range(len(entries))), 1, "", sign=1),
+                kernel.values_function(model.nodes, roots, 1, ""),
+            ]
+            pattern = [(row, column) for row, column, _ in entries]
+            return "\n".join(parts), {"stored": len(equations.stored), "pattern": pattern}
+
+        content = f"scalar {model.digest} {roots}"
+        self._code = object_code.load(content, _SCALAR_NAMES, build, object_code.host())
+        self.pattern = [(int(row), int(column)) for row, column in self._code.facts["pattern"]]
+        self.roots = roots
+        self._stored = int(self._code.facts["stored"])
+        self._constants = self._function("constants", 2)
+        self._rates = self._function("rates", 4)
+        self._jacobian = self._function("jacobian", 5)
+        self._values = self._function("values", 4)
+
+    def _function(self, name: str, arguments: int) -> Callable[..., None]:
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)
+        return kind(self._code.addresses[name])
+
+    def constants(self, parameters: np.ndarray) -> np.ndarray:
+        """What depends on parameters alone, for `rates` and `jacobian`."""
+        stored = np.empty(max(self._stored, 1))
+        self._constants(parameters.ctypes.data, stored.ctypes.data)
+        return stored
+
+    def add_rates(self, time: float, state: np.ndarray, constants: np.ndarray, into: np.ndarray) -> None:
+        """Add d(state)/dt to `into`."""
+        clock = ctypes.c_double(time)
+        self._rates(ctypes.addressof(clock), state.ctypes.data, constants.ctypes.data, into.ctypes.data)
+
+    def jacobian(self, time: float, state: np.ndarray, constants: np.ndarray, into: np.ndarray) -> None:
+        """Write the entries of the Jacobian, by column and then row, into `into`."""
+        clock = ctypes.c_double(time)
+        self._jacobian(
+            ctypes.addressof(clock), state.ctypes.data, constants.ctypes.data, into.ctypes.data, None
+        )
+
+    def values(self, time: float, state: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        """Values of the root nodes."""
+        into, clock = np.empty(max(len(self.roots), 1)), ctypes.c_double(time)
+        self._values(ctypes.addressof(clock), state.ctypes.data, parameters.ctypes.data, into.ctypes.data)
+        return into[: len(self.roots)]
+
+
+@lru_cache(maxsize=32)
+def scalar_kernel(model: Model) -> ScalarKernel:
+    """Kernel of the reference back end; its `values` are those of the events, in the order of `event_roots`."""
+    return ScalarKernel(model, event_roots(model))
+
+
+def event_roots(model: Model) -> tuple[int, ...]:
+    """Nodes of all events: of each its trigger, delay, priority and new values, those it has."""
+    roots: list[int] = []
+    for event in model.events:
+        roots += [node for node in (event.trigger, event.delay, event.priority) if node is not None]
+        roots += [node for _, node in event.assignments]
+    return tuple(roots)

@@ -1,0 +1,198 @@
+"""Nodes of an expression graph → LLVM IR on vectors, one lane a patient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from twoarm.engine.elementary import LIBM, splat
+from twoarm.model import Node
+
+_ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+_COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
+_ROUNDINGS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil"}
+_POWERS_BY_PRODUCT = 8
+
+
+class Body:
+    """The lines of one IR function: a straight line of operations on vectors of `lanes` doubles."""
+
+    def __init__(self, lanes: int, flags: str = "contract") -> None:
+        self.lanes, self.flags = lanes, flags
+        self.vector = "double" if lanes == 1 else f"<{lanes} x double>"
+        self.truth = "i1" if lanes == 1 else f"<{lanes} x i1>"
+        self.suffix = "f64" if lanes == 1 else f"v{lanes}f64"
+        self.bytes = 8 * lanes
+        self.lines: list[str] = []
+        self._fresh = 0
+
+    def name(self) -> str:
+        """Return a name nothing else in this function has."""
+        self._fresh += 1
+        return f"%v{self._fresh}"
+
+    def let(self, text: str) -> str:
+        """Name the value of an instruction."""
+        name = self.name()
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def const(self, value: float) -> str:
+        """Vector of one number."""
+        return splat(value, self.lanes)
+
+    def binary(self, op: str, a: str, b: str) -> str:
+        """Arithmetic on two vectors (``fadd`` and its like)."""
+        return self.let(f"{op} {self.flags} {self.vector} {a}, {b}")
+
+    def fma(self, a: str, b: str, c: str) -> str:
+        """Vector a*b + c, in one operation where the machine has it."""
+        v = self.vector
+        return self.let(f"call {v} @llvm.fmuladd.{self.suffix}({v} {a}, {v} {b}, {v} {c})")
+
+    def negative(self, a: str) -> str:
+        """Vector with the other sign."""
+        return self.let(f"fneg {self.vector} {a}")
+
+    def address(self, pointer: str, index: int | str) -> str:
+        """Address of vector number `index` of an array."""
+        return self.let(f"getelementptr inbounds {self.vector}, ptr {pointer}, i64 {index}")
+
+    def load(self, pointer: str, index: int | str = 0) -> str:
+        """Vector number `index` of an array."""
+        return self.let(f"load {self.vector}, ptr {self.address(pointer, index)}, align {self.bytes}")
+
+    def store(self, value: str, pointer: str, index: int | str = 0) -> None:
+        """Write vector number `index` of an array."""
+        at = self.address(pointer, index)
+        self.lines.append(f"  store {self.vector} {value}, ptr {at}, align {self.bytes}")
+
+    def call(self, name: str, *arguments: str) -> str:
+        """Value of a function of vectors."""
+        listed = ", ".join(f"{self.vector} {a}" for a in arguments)
+        return self.let(f"call {self.vector} {name}({listed})")
+
+    def define(self, name: str, arguments: Iterable[str], attributes: str) -> str:
+        """Return the whole function, which returns nothing."""
+        body = "\n".join(self.lines)
+        return f"define void @{name}({', '.join(arguments)}) {attributes} {{\nentry:\n{body}\n  ret void\n}}"
+
+
+class Expressions:
+    """Values of nodes inside a `Body`, each emitted once and only when asked for.
+
+    `stored` nodes are read from the array ``%q``; states from ``%y``; the time from ``%t``. Reads are repeated for
+    every root (see `forget`), which costs less than keeping hundreds of vectors alive in registers.
+    """
+
+    def __init__(self, body: Body, nodes: Sequence[Node], stored: Mapping[int, int]) -> None:
+        self.body, self.nodes, self.stored = body, nodes, stored
+        self._values: dict[int, str] = {}
+        self._reads: dict[int, str] = {}
+
+    def forget(self) -> None:
+        """Let the next root read its leaves again."""
+        self._reads.clear()
+
+    def value(self, root: int) -> str:
+        """IR name of a node's value."""
+        pending = [root]
+        while pending:
+            node = pending[-1]
+            if self._known(node) is not None:
+                pending.pop()
+                continue
+            missing = [a for a in self.nodes[node].args if self._known(a) is None]
+            if missing:
+                pending.extend(reversed(missing))
+                continue
+            pending.pop()
+            self._values[node] = self._operation(node)
+        known = self._known(root)
+        assert known is not None
+        return known
+
+    def _known(self, node: int) -> str | None:
+        if node in self._values:
+            return self._values[node]
+        if node in self._reads:
+            return self._reads[node]
+        op, _, value = self.nodes[node]
+        if op == "const":
+            return self.body.const(value)
+        if node in self.stored:
+            read = self.body.load("%q", self.stored[node])
+        elif op == "state":
+            read = self.body.load("%y", int(value))
+        elif op == "time":
+            read = self.body.load("%t")
+        elif op == "parameter":
+            read = self.body.load("%p", int(value))
+        else:
+            return None
+        self._reads[node] = read
+        return read
+
+    def _operation(self, node: int) -> str:
+        op, arguments, _ = self.nodes[node]
+        w = self.body
+        names = [self._known(a) or "" for a in arguments]
+        if op in _ARITHMETIC:
+            return w.binary(_ARITHMETIC[op], *names)
+        if op == "neg":
+            return w.negative(names[0])
+        if op == "pow":
+            return self._power(names, arguments[1])
+        if op in _ROUNDINGS:
+            return w.call(f"@llvm.{_ROUNDINGS[op]}.{w.suffix}", names[0])
+        if op in LIBM:
+            return w.call(f"@v_{op}", names[0])
+        if op == "factorial":
+            return w.call("@v_gamma", w.binary("fadd", names[0], w.const(1.0)))
+        return self._choice(op, names)
+
+    def _power(self, names: list[str], exponent: int) -> str:
+        op, _, value = self.nodes[exponent]
+        if (
+            op == "const"
+            and value == int(value)
+            and 1 <= abs(value) <= _POWERS_BY_PRODUCT
+            and self.body.lanes > 1
+        ):
+            return self._whole_power(names[0], int(value))
+        return self.body.call("@v_pow", *names)
+
+    def _whole_power(self, base: str, exponent: int) -> str:
+        w = self.body
+        result, square, left = "", base, abs(exponent)
+        while left:
+            if left & 1:
+                result = w.binary("fmul", result, square) if result else square
+            left >>= 1
+            if left:
+                square = w.binary("fmul", square, square)
+        return result if exponent > 0 else w.binary("fdiv", w.const(1.0), result)
+
+    def _choice(self, op: str, names: list[str]) -> str:
+        w = self.body
+        if op in ("min", "max"):
+            a, b = names
+            first = w.let(f"fcmp {'olt' if op == 'min' else 'ogt'} {w.vector} {a}, {b}")
+            either = w.let(f"select {w.truth} {first}, {w.vector} {a}, {w.vector} {b}")
+            missing = w.let(f"fcmp uno {w.vector} {a}, {a}")
+            return w.let(f"select {w.truth} {missing}, {w.vector} {a}, {w.vector} {either}")
+        if op == "if":
+            condition = self._truth(names[0])
+            return w.let(f"select {w.truth} {condition}, {w.vector} {names[1]}, {w.vector} {names[2]}")
+        if op in _COMPARISONS:
+            holds = w.let(f"fcmp {_COMPARISONS[op]} {w.vector} {names[0]}, {names[1]}")
+        elif op == "not":
+            holds = w.let(f"fcmp oeq {w.vector} {names[0]}, {w.const(0.0)}")
+        elif op in ("and", "or"):
+            holds = w.let(f"{op} {w.truth} {self._truth(names[0])}, {self._truth(names[1])}")
+        else:
+            raise NotImplementedError(op)
+        return w.let(f"select {w.truth} {holds}, {w.vector} {w.const(1.0)}, {w.vector} {w.const(0.0)}")
+
+    def _truth(self, name: str) -> str:
+        w = self.body
+        return w.let(f"fcmp une {w.vector} {name}, {w.const(0.0)}")

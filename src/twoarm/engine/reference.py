@@ -1,0 +1,159 @@
+"""The reference back end: CVODE, one patient at a time, restarted at every sudden change. Slow and believed."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import coo_array
+from sksundae.cvode import CVODE
+
+from twoarm.engine.cohort import ADD_TO_STATE, RESET, Cohort, Solved
+from twoarm.engine.compiled import ScalarKernel, scalar_kernel
+from twoarm.engine.status import Status
+
+_DENSE_BELOW = 30
+
+
+def integrate(cohort: Cohort) -> Solved:
+    """Integrate every patient of a cohort.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The patients.
+
+    Returns
+    -------
+    Solved
+        Their courses.
+
+    References
+    ----------
+    hindmarsh2005.
+    """
+    kernel = scalar_kernel(cohort.model)
+    solved = Solved.empty(cohort)
+    for patient in range(len(cohort.state)):
+        _Course(cohort, solved, kernel, patient).run()
+    return solved
+
+
+class _Course:
+    """One patient's way from begin to end."""
+
+    def __init__(self, cohort: Cohort, solved: Solved, kernel: ScalarKernel, patient: int) -> None:
+        self.cohort, self.solved, self.kernel, self.patient = cohort, solved, kernel, patient
+        self.constants = kernel.constants(np.ascontiguousarray(cohort.parameters[patient]))
+        self.state = cohort.state[patient].copy()
+        self.infusion = np.zeros_like(self.state)
+        self.floor = cohort.tolerance.floor.copy()
+        self.day = float(cohort.begin[patient])
+
+    def run(self) -> None:
+        """Go from change to change and record visits on the way, before the change of the same instant."""
+        cohort, p = self.cohort, self.patient
+        end = float(cohort.end[p])
+        if not np.isfinite(self.state).all():
+            self._fail(Status.BAD_START)
+            return
+        if cohort.fresh[p]:
+            self._record(np.flatnonzero(cohort.visits == self.day), self.state[None, :])
+        schedule = cohort.schedule
+        entry, last = int(schedule.first[p]), int(schedule.first[p + 1])
+        while True:
+            while entry < last and schedule.time[entry] <= self.day:
+                self._change(entry)
+                entry += 1
+            if self.day >= end:
+                break
+            stop = min(float(schedule.time[entry]), end) if entry < last else end
+            if not self._advance(stop):
+                return
+        self._finish()
+
+    def _change(self, entry: int) -> None:
+        schedule = self.cohort.schedule
+        state, value = schedule.state[entry], schedule.value[entry]
+        if schedule.kind[entry] == ADD_TO_STATE:
+            self.state[state] += value
+        elif schedule.kind[entry] == RESET:
+            self.state = self.cohort.reset_state[self.patient].copy()
+        else:
+            self.infusion[state] = value
+
+    def _advance(self, stop: float) -> bool:
+        """Integrate to `stop`, recording the visits in (day, stop]."""
+        cohort = self.cohort
+        visits = np.flatnonzero((cohort.visits > self.day) & (cohort.visits <= stop))
+        times = np.unique(np.concatenate([[self.day], cohort.visits[visits], [stop]]))
+        np.maximum(self.floor, cohort.tolerance.share * np.abs(self.state), out=self.floor)
+        solver = self._solver()
+        try:
+            found = solver.solve(times, self.state)
+        except RuntimeError:
+            self._fail(Status.SOLVER_FAILED)
+            return False
+        self.solved.steps[self.patient] += int(found.nsteps) if hasattr(found, "nsteps") else 0
+        reached = len(found.t)
+        rows = np.searchsorted(times, cohort.visits[visits])
+        inside = rows < reached
+        self._record(visits[inside], np.asarray(found.y)[rows[inside]])
+        self.day, self.state = float(found.t[-1]), np.array(found.y[-1])
+        if not found.success or reached < len(times) or not np.isfinite(self.state).all():
+            self._fail(Status.SOLVER_FAILED)
+            return False
+        self.day = stop
+        return True
+
+    def _solver(self) -> CVODE:
+        kernel, size = self.kernel, len(self.state)
+        rows = np.array([row for row, _ in kernel.pattern], dtype=int)
+        columns = np.array([column for _, column in kernel.pattern], dtype=int)
+        diagonal = np.arange(size)
+        entries = np.empty(max(len(rows), 1))
+        pattern = coo_array(
+            (np.ones(len(rows) + size), (np.r_[rows, diagonal], np.r_[columns, diagonal])), shape=(size, size)
+        ).tocsc()
+        dense = size < _DENSE_BELOW
+        place = _places(pattern.indptr, pattern.indices, rows, columns)
+
+        def rates(t: float, y: np.ndarray, yp: np.ndarray) -> None:
+            yp[:] = self.infusion
+            kernel.add_rates(t, y, self.constants, yp)
+
+        def jacobian(t: float, y: np.ndarray, yp: np.ndarray, into: np.ndarray) -> None:
+            kernel.jacobian(t, y, self.constants, entries)
+            if dense:
+                into[rows, columns] = entries[: len(rows)]
+            else:
+                into[:] = 0.0
+                into[place] = entries[: len(rows)]
+
+        return CVODE(
+            rates,
+            jacfn=jacobian,
+            rtol=self.cohort.tolerance.relative,
+            atol=self.floor,
+            max_num_steps=self.cohort.max_steps,
+            **({"linsolver": "dense"} if dense else {"linsolver": "sparse", "sparsity": pattern}),
+        )
+
+    def _record(self, visits: np.ndarray, states: np.ndarray) -> None:
+        self.solved.recorded[self.patient, visits] = states
+
+    def _fail(self, code: Status) -> None:
+        self.solved.status[self.patient] = code
+        self._finish()
+
+    def _finish(self) -> None:
+        self.solved.state[self.patient] = self.state
+        self.solved.day[self.patient] = self.day
+
+
+def _places(starts: np.ndarray, indices: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Where entries (row, column) lie in a compressed-column array."""
+    found = {
+        (int(row), column): place
+        for column in range(len(starts) - 1)
+        for place, row in enumerate(indices[starts[column] : starts[column + 1]], start=int(starts[column]))
+    }
+    return np.array([found[int(r), int(c)] for r, c in zip(rows, columns, strict=True)], dtype=int)

@@ -1,0 +1,179 @@
+"""One Rosenbrock step, and the acceptance of its result, as LLVM IR with loops over the states.
+
+The model's own functions (`kernel`) are called by name; here stand only the sums over stages.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twoarm.engine.expressions import Body
+from twoarm.engine.kernel import attributes_of
+from twoarm.engine.methods import Method
+
+_ARGUMENTS = (
+    "ptr %t",
+    "ptr %h",
+    "ptr %y",
+    "ptr %q",
+    "ptr %u",
+    "ptr %floor",
+    "ptr %k",
+    "ptr %w",
+    "ptr %g",
+    "ptr %s",
+    "ptr %new",
+    "ptr %scalars",
+    "ptr %err",
+    "double %rtol",
+)
+
+
+class Steps(Body):
+    """A `Body` that can also loop over the states."""
+
+    def __init__(self, lanes: int, states: int) -> None:
+        super().__init__(lanes)
+        self.states = states
+        self._block = "entry"
+
+    def loop(self, label: str) -> str:
+        """Begin a loop over the states and return the name of its index."""
+        index = f"%i_{label}"
+        self.lines += [
+            f"  br label %head_{label}",
+            f"head_{label}:",
+            f"  {index} = phi i64 [ 0, %{self._block} ], [ {index}_next, %head_{label} ]",
+        ]
+        self._open = label
+        return index
+
+    def carry(self, name: str, start: str) -> None:
+        """Declare a vector that the loop carries; its next value must be named `name` + ``_next``."""
+        pair = f"[ {start}, %{self._block} ], [ {name}_next, %head_{self._open} ]"
+        self.lines.append(f"  {name} = phi {self.vector} {pair}")
+
+    def end(self) -> None:
+        """Close the loop."""
+        label = self._open
+        index = f"%i_{label}"
+        self.lines += [
+            f"  {index}_next = add i64 {index}, 1",
+            f"  {index}_more = icmp ult i64 {index}_next, {self.states}",
+            f"  br i1 {index}_more, label %head_{label}, label %after_{label}",
+            f"after_{label}:",
+        ]
+        self._block = f"after_{label}"
+
+    def weighted(self, pointers: list[str], index: str, weights: np.ndarray, start: str | None) -> str | None:
+        """`start` plus a weighted sum of one row of several arrays; zero weights cost nothing."""
+        total = start
+        for pointer, weight in zip(pointers, weights, strict=False):
+            if weight == 0.0:
+                continue
+            value = self.load(pointer, index)
+            if total is None:
+                total = self.binary("fmul", value, self.const(weight))
+            elif weight == 1.0:
+                total = self.binary("fadd", total, value)
+            else:
+                total = self.fma(value, self.const(weight), total)
+        return total
+
+
+def step_function(method: Method, states: int, timed: bool, lanes: int) -> str:
+    """``step(t, h, y, q, u, floor, k, w, g, s, new, scalars, err, rtol)``: try one step in every lane.
+
+    Reads time `t`, length `h`, state `y`, constants `q`, infusions `u` and error floors; writes stages `k`,
+    the state `new` after the step and `err`, the root mean square of error over tolerance. `w`, `g`, `s` and
+    `scalars` are scratch.
+    """
+    b = Steps(lanes, states)
+    h = b.load("%h")
+    inverse = b.binary("fdiv", b.const(1.0), h)
+    b.store(b.binary("fmul", inverse, b.const(1.0 / method.gamma)), "%scalars", 0)
+    b.lines.append("  call void @jacobian(ptr %t, ptr %y, ptr %q, ptr %w, ptr %g)")
+    shift = b.address("%scalars", 0)
+    b.lines.append(f"  call void @factor(ptr {shift}, ptr %w)")
+    clock = b.address("%scalars", 1)
+    stages = [b.address("%k", i * states) for i in range(method.stages)]
+    for i in range(method.stages):
+        _stage(b, method, i, stages, h, inverse, clock, timed)
+    _finish(b, method, stages)
+    return b.define("step", _ARGUMENTS, attributes_of(lanes))
+
+
+def _stage(
+    b: Steps, method: Method, i: int, stages: list[str], h: str, inverse: str, clock: str, timed: bool
+) -> None:
+    drift = b.binary("fmul", h, b.const(method.slopes[i])) if timed and method.slopes[i] else None
+    index = b.loop(f"stage{i}")
+    if i:
+        b.store(_stage_state(b, method, i, stages, index), "%s", index)
+    right = b.load("%u", index)
+    history = b.weighted(stages, index, method.c[i, :i], None)
+    if history is not None:
+        right = b.fma(history, inverse, right)
+    if drift is not None:
+        right = b.fma(b.load("%g", index), drift, right)
+    b.store(right, stages[i], index)
+    b.end()
+    at = "%t"
+    if timed and i:
+        b.store(b.fma(h, b.const(method.nodes[i]), b.load("%t")), clock, 0)
+        at = clock
+    state = "%s" if i else "%y"
+    b.lines.append(f"  call void @rates(ptr {at}, ptr {state}, ptr %q, ptr {stages[i]})")
+    b.lines.append(f"  call void @solve(ptr %w, ptr {stages[i]})")
+
+
+def _stage_state(b: Steps, method: Method, i: int, stages: list[str], index: str) -> str:
+    difference = method.a[i] - method.a[i - 1]
+    difference[i - 1] -= 1.0
+    if i > 1 and not difference.any():  # this stage starts where the last one ended
+        return b.binary("fadd", b.load("%s", index), b.load(stages[i - 1], index))
+    total = b.weighted(stages, index, method.a[i, :i], b.load("%y", index))
+    assert total is not None
+    return total
+
+
+def _finish(b: Steps, method: Method, stages: list[str]) -> None:
+    v = b.vector
+    tolerance = b.let(f"insertelement <{b.lanes} x double> poison, double %rtol, i32 0")
+    tolerance = b.let(f"shufflevector {v} {tolerance}, {v} poison, <{b.lanes} x i32> zeroinitializer")
+    index = b.loop("finish")
+    b.carry("%sum", b.const(0.0))
+    error = b.load(stages[-1], index)
+    new = b.binary("fadd", b.load("%s", index), error)
+    b.store(new, "%new", index)
+    sizes = [b.call(f"@llvm.fabs.{b.suffix}", a) for a in (b.load("%y", index), new)]
+    larger = b.let(f"fcmp ogt {v} {sizes[0]}, {sizes[1]}")
+    size = b.let(f"select {b.truth} {larger}, {v} {sizes[0]}, {v} {sizes[1]}")
+    scale = b.fma(size, tolerance, b.load("%floor", index))
+    share = b.binary("fdiv", error, scale)
+    b.lines.append(f"  %sum_next = call {v} @llvm.fmuladd.{b.suffix}({v} {share}, {v} {share}, {v} %sum)")
+    b.end()
+    mean = b.binary("fmul", "%sum_next", b.const(1.0 / b.states))
+    b.store(b.call(f"@llvm.sqrt.{b.suffix}", mean), "%err")
+
+
+def accept_function(states: int, lanes: int) -> str:
+    """``accept(mask, y, new, floor, share)``: take the new state where `mask` is not 0, and raise error floors.
+
+    A floor never falls below `share` of the largest size its state has had.
+    """
+    b = Steps(lanes, states)
+    v = b.vector
+    share = b.let(f"insertelement {v} poison, double %share, i32 0")
+    share = b.let(f"shufflevector {v} {share}, {v} poison, <{lanes} x i32> zeroinitializer")
+    taken = b.let(f"fcmp une {v} {b.load('%mask')}, {b.const(0.0)}")
+    index = b.loop("accept")
+    new = b.let(f"select {b.truth} {taken}, {v} {b.load('%new', index)}, {v} {b.load('%y', index)}")
+    b.store(new, "%y", index)
+    candidate = b.binary("fmul", b.call(f"@llvm.fabs.{b.suffix}", new), share)
+    floor = b.load("%floor", index)
+    higher = b.let(f"fcmp ogt {v} {candidate}, {floor}")
+    b.store(b.let(f"select {b.truth} {higher}, {v} {candidate}, {v} {floor}"), "%floor", index)
+    b.end()
+    arguments = ("ptr %mask", "ptr %y", "ptr %new", "ptr %floor", "double %share")
+    return b.define("accept", arguments, attributes_of(lanes))
