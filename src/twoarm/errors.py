@@ -6,7 +6,7 @@ here from the facts, never at the ``raise``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 
@@ -513,4 +513,34 @@ class UnnamedArmError(TwoarmError, ValueError):
         super().__init__(
             f"arm {', '.join(repr(arm) for arm in arms)} stands in a table of the report and not among its arms "
             f"({', '.join(named)}). Every arm needs a name for the reader. Add it to `arms`, or leave out its rows."
+        )
+
+
+class CurveFileError(TwoarmError, ValueError):
+    """Curves are asked for in a form that is not written."""
+
+    def __init__(self, *, path: object) -> None:
+        super().__init__(
+            f'"{path}" ends in neither .csv nor .nc. Curves are written as a table or as NetCDF. Name the file so.'
+        )
+
+
+class BlockSizeError(TwoarmError, ValueError):
+    """A block that cannot hold the arms in their shares."""
+
+    def __init__(self, *, size: int, shares: Mapping[str, int]) -> None:
+        said = ", ".join(f"{arm} {share}" for arm, share in shares.items())
+        super().__init__(
+            f"block size {size} does not fit the shares {said}. A block holds each arm in its share, so its size is a "
+            f"multiple of {sum(shares.values())}. Change the size or the shares."
+        )
+
+
+class MissingOutputError(TwoarmError, ValueError):
+    """A model does not give what a trial has to see."""
+
+    def __init__(self, *, model: str, missing: Sequence[str], purpose: str) -> None:
+        super().__init__(
+            f'model "{model}" has no output {", ".join(missing)}, needed {purpose}. A trial reads these names. Give the '
+            "model such outputs, or use protocol and outcomes files that do not ask for them."
         )

@@ -1,0 +1,251 @@
+"""Dose by dose: hold, reduce, prime again, stop. Arrays over (patient, treatment); knows no molecule and no ODE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from twoarm.trial.protocol import Arm, Treatment
+from twoarm.trial.toxicity import Orders
+
+PRIMING = -1
+"""Level of a priming dose; 0 is the full dose, 1 the first reduction."""
+
+
+@dataclass
+class Schedule:
+    """What each patient has been given and what comes next; one row a patient, one column a treatment of the arm.
+
+    Attributes
+    ----------
+    due : (patient, treatment) float array [day]
+        Day of the next decision; infinite where none.
+    level : (patient, treatment) int array
+        Level of the next full dose.
+    first, last : (patient, treatment) float array [day]
+        Days of the first and last dose; NaN before.
+    primed : (patient, treatment) bool array
+        The last dose was a priming dose.
+    late : (patient, treatment) float array [day]
+        How long the dose that is due has been held.
+    reason : (patient,) object array
+        Why treatment ended; "" while it goes on.
+    off_day : (patient,) float array [day]
+        When it ended; NaN while it goes on.
+    """
+
+    due: np.ndarray
+    level: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    primed: np.ndarray
+    late: np.ndarray
+    reason: np.ndarray
+    off_day: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The treatments' rules as arrays over (patient, treatment), so that arms are handled together."""
+
+    start: np.ndarray
+    every: np.ndarray
+    duration: np.ndarray
+    reductions: np.ndarray
+    longest_delay: np.ndarray
+    lead: np.ndarray
+    after_priming: np.ndarray
+    after_last_dose: np.ndarray
+
+
+def rules_of(arms: Mapping[str, Arm], arm_of: np.ndarray) -> Rules:
+    """Lay the rules of each patient's arm side by side.
+
+    Parameters
+    ----------
+    arms : mapping of name to Arm
+        From the protocol.
+    arm_of : (patient,) str array
+        Arm of each patient.
+
+    Returns
+    -------
+    Rules
+        Infinite or 0 where an arm has fewer treatments or no such rule.
+    """
+    width = max(len(arm.treatments) for arm in arms.values())
+    rows = {name: _rows(arm.treatments, width) for name, arm in arms.items()}
+    table = np.array([rows[name] for name in arm_of], float).reshape(len(arm_of), 8, width)
+    return Rules(*(table[:, field] for field in range(8)))
+
+
+def open_schedule(rules: Rules) -> Schedule:
+    """State before the first dose.
+
+    Parameters
+    ----------
+    rules : Rules
+        From `rules_of`.
+
+    Returns
+    -------
+    Schedule
+        First doses due on the day each treatment starts.
+    """
+    shape = rules.start.shape
+    return Schedule(
+        due=rules.start.copy(),
+        level=np.zeros(shape, int),
+        first=np.full(shape, np.nan),
+        last=np.full(shape, np.nan),
+        primed=np.zeros(shape, bool),
+        late=np.zeros(shape),
+        reason=np.full(shape[0], "", dtype=object),
+        off_day=np.full(shape[0], np.nan),
+    )
+
+
+def stop(schedule: Schedule, who: np.ndarray, day: np.ndarray, reason: str) -> None:
+    """End treatment for good.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Changed in place; a patient who has stopped keeps the first reason.
+    who : (patient,) bool array
+        Whose treatment ends.
+    day : (patient,) float array [day]
+        When.
+    reason : str
+        Why.
+    """
+    who = who & (schedule.reason == "")
+    schedule.reason[who] = reason
+    schedule.off_day[who] = day[who]
+    schedule.due[who] = np.inf
+
+
+def decide(schedule: Schedule, rules: Rules, day: np.ndarray, orders: Orders, recheck: float) -> np.ndarray:
+    """Decide on every dose that is due today.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Changed in place.
+    rules : Rules
+        From `rules_of`.
+    day : (patient,) float array [day]
+        Today, patient by patient; NaN for those who are not seen today.
+    orders : Orders
+        What the grades ask for.
+    recheck : float [day]
+        How long a dose is held before the next look.
+
+    Returns
+    -------
+    (patient, treatment) int array
+        Level given today (-1 a priming dose, 0 full, 1 and above reduced); -9 where nothing is given.
+
+    Notes
+    -----
+    In this order: stop for toxicity; stop when the planned duration is over; hold, and stop when held too long;
+    reduce one level, and stop when there is none left; prime again after a pause; give.
+    """
+    due = schedule.due <= day[:, None]
+    any_due = due.any(axis=1)
+    stop(schedule, any_due & orders.stop, day, "toxicity")
+    over = due & (day[:, None] - schedule.first >= rules.duration)
+    schedule.due[over] = np.inf
+    stop(schedule, over.any(axis=1) & np.isinf(schedule.due).all(axis=1), day, "completed")
+    due &= ~np.isinf(schedule.due)
+    held = due & orders.hold[:, None]
+    schedule.late[held] += recheck
+    schedule.due[held] += recheck
+    stop(schedule, (held & (schedule.late > rules.longest_delay)).any(axis=1), day, "delay")
+    due &= ~held & (schedule.reason == "")[:, None]
+    lower = due & orders.reduce[:, None]
+    schedule.level[lower] += 1
+    stop(schedule, (lower & (schedule.level > rules.reductions)).any(axis=1), day, "toxicity")
+    due &= (schedule.reason == "")[:, None]
+    return _give(schedule, rules, day, due)
+
+
+def exposures(labels: np.ndarray, arm_of: np.ndarray, day: np.ndarray, given: np.ndarray, arms: Mapping[str, Arm]) -> pd.DataFrame:
+    """One row for each dose given today.
+
+    Parameters
+    ----------
+    labels, arm_of : (patient,) arrays
+        Patient labels and arms.
+    day : (patient,) float array [day]
+        Today.
+    given : (patient, treatment) int array
+        From `decide`.
+    arms : mapping of name to Arm
+        From the protocol.
+
+    Returns
+    -------
+    DataFrame
+        `patient arm treatment day level dose`; `treatment` counts from 0, `dose` in the protocol's words.
+    """
+    row, treatment = np.nonzero(given >= PRIMING)
+    level = given[row, treatment]
+    words = [
+        dose_words(arms[arm].treatments[part], step)
+        for arm, part, step in zip(arm_of[row], treatment, level, strict=True)
+    ]
+    return pd.DataFrame(
+        {"patient": labels[row], "arm": arm_of[row], "treatment": treatment, "day": day[row], "level": level, "dose": words}
+    )
+
+
+def dose_words(treatment: Treatment, level: int) -> str:
+    """The dose of a level in the protocol's words.
+
+    Parameters
+    ----------
+    treatment : Treatment
+        One molecule of an arm.
+    level : int
+        -1 the priming dose, 0 the full dose, 1 and above the reductions.
+
+    Returns
+    -------
+    str
+        As "3 mg/kg".
+    """
+    if level == PRIMING and treatment.priming is not None:
+        return treatment.priming.dose
+    return (treatment.dose, *treatment.reductions)[max(level, 0)]
+
+
+def _rows(treatments: Sequence[Treatment], width: int) -> np.ndarray:
+    """(rule, treatment) numbers of one arm."""
+    none = [np.inf, np.inf, np.inf, 0, np.inf, np.nan, np.inf, np.inf]
+    columns = []
+    for part in treatments:
+        again = part.re_priming
+        lead = part.priming.lead if part.priming else np.nan
+        pause = (again.after_priming, again.after_last_dose) if again else (np.inf, np.inf)
+        plan = [part.start, part.every, part.max_duration, len(part.reductions)]
+        columns.append([*plan, part.longest_delay, lead, *pause])
+    return np.array(columns + [none] * (width - len(columns)), float).T
+
+
+def _give(schedule: Schedule, rules: Rules, day: np.ndarray, due: np.ndarray) -> np.ndarray:
+    """Give what is due: a priming dose at the start and after a pause, else the current level."""
+    today = np.broadcast_to(day[:, None], due.shape)
+    since = today - schedule.last
+    paused = np.where(schedule.primed, since > rules.after_priming, since >= rules.after_last_dose)
+    primes = due & ~np.isnan(rules.lead) & (np.isnan(schedule.last) | paused)
+    given = np.where(due, np.where(primes, PRIMING, schedule.level), -9)
+    schedule.due = np.where(due, today + np.where(primes, rules.lead, rules.every), schedule.due)
+    schedule.first = np.where(due & np.isnan(schedule.first), today, schedule.first)
+    schedule.last = np.where(due, today, schedule.last)
+    schedule.primed = np.where(due, primes, schedule.primed)
+    schedule.late[due] = 0.0
+    return given

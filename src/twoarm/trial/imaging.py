@@ -1,0 +1,282 @@
+"""What the scans see: visits with windows, missed scans, reader error, new lesions, non-target disease.
+
+Arrays and tables only. Every draw is keyed by (seed, patient, purpose), so both arms see the same reader.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from twoarm.chance import normals, uniforms
+from twoarm.trial.outcomes import NewLesions, NonTarget, Reader
+from twoarm.trial.protocol import Imaging
+from twoarm.trial.survival import first_crossing, growth_rate
+
+
+class VisitPlan(NamedTuple):
+    """When each patient's scans take place, and which are missed."""
+
+    planned: np.ndarray
+    days: np.ndarray
+    missed: np.ndarray
+
+
+class ReaderError(NamedTuple):
+    """Standard normal errors of the readers, drawn once for the whole trial."""
+
+    proportional: np.ndarray
+    additive: np.ndarray
+
+
+def planned_days(imaging: Imaging, last_day: float) -> np.ndarray:
+    """Days of the planned scans, baseline first.
+
+    Parameters
+    ----------
+    imaging : Imaging
+        Schedule of the protocol.
+    last_day : float [day]
+        No scan is planned after it.
+
+    Returns
+    -------
+    (visit,) float array [day]
+        0, then every `every` to `until`, then every `later_every`.
+    """
+    early = np.arange(0.0, min(imaging.until, last_day) + 1e-9, imaging.every)
+    late = np.arange(early[-1] + imaging.later_every, last_day + 1e-9, imaging.later_every)
+    return np.concatenate([early, late])
+
+
+def plan_visits(
+    imaging: Imaging, reader: Reader, patients: np.ndarray, *, seed: int, last_day: float, replicate: int = 0
+) -> VisitPlan:
+    """Days on which each patient is scanned.
+
+    Parameters
+    ----------
+    imaging : Imaging
+        Schedule and window of the protocol.
+    reader : Reader
+        Share of scans that are missed.
+    patients : (n,) int array
+        Patient labels.
+    seed : int
+        Seed of the trial.
+    last_day : float [day]
+        End of the schedule.
+    replicate : int
+        Number of the repeated trial.
+
+    Returns
+    -------
+    VisitPlan
+        `planned` (visit,) and `days` (patient, visit) [day], whole days within the window of the plan, visit 0 on
+        day 0; `missed` (patient, visit) bool, never at baseline.
+    """
+    planned = planned_days(imaging, last_day)
+    spread = normals(seed, "scan day", patients, planned.size, replicate=replicate) * imaging.window / 2
+    jitter = np.clip(np.rint(spread), -np.floor(imaging.window), np.floor(imaging.window))
+    jitter[:, 0] = 0.0
+    missed = uniforms(seed, "missed scan", patients, planned.size, replicate=replicate) < reader.missed
+    missed[:, 0] = False
+    return VisitPlan(planned, planned + jitter, missed)
+
+
+def draw_reader_error(
+    reader: Reader, patients: np.ndarray, visits: int, lesions: int, *, seed: int, replicate: int = 0
+) -> ReaderError:
+    """Errors of reading, a part of which stays with the lesion from scan to scan.
+
+    Parameters
+    ----------
+    reader : Reader
+        Share of the error's variance that lasts (same reader, same outline of the lesion).
+    patients : (n,) int array
+        Patient labels.
+    visits, lesions : int
+        How many of each.
+    seed : int
+        Seed of the trial.
+    replicate : int
+        Number of the repeated trial.
+
+    Returns
+    -------
+    ReaderError
+        `proportional` (patient, visit), common to the lesions of a scan, and `additive` (patient, visit, lesion),
+        each of variance 1 and correlation `reader.lasting` between visits.
+    """
+    n = np.asarray(patients).size
+    size = 1 + lesions
+    fresh = normals(seed, "reader, this scan", patients, visits * size, replicate=replicate)
+    fresh = fresh.reshape(n, visits, size)
+    lasting = normals(seed, "reader, every scan", patients, size, replicate=replicate)[:, None]
+    error = np.sqrt(1 - reader.lasting) * fresh + np.sqrt(reader.lasting) * lasting
+    return ReaderError(error[..., 0], error[..., 1:])
+
+
+def read_diameters(
+    true: np.ndarray, proportional: np.ndarray, additive: np.ndarray, reader: Reader
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the reader writes down for each lesion of one scan.
+
+    Parameters
+    ----------
+    true : (patient, lesion) float array [mm]
+        True diameters; 0 for a lesion that the patient does not have.
+    proportional : (patient,) float array
+        Standard normal error of this scan.
+    additive : (patient, lesion) float array
+        Standard normal errors of the lesions.
+    reader : Reader
+        Sizes of the errors, limits of sight, step of the ruler.
+
+    Returns
+    -------
+    diameter : (patient, lesion) float array [mm]
+        Whole steps of the ruler; 0 where the lesion can no longer be seen.
+    too_small : (patient, lesion) bool array
+        Seen, but below the size that can be measured.
+
+    Notes
+    -----
+    The published error is one of the sum of diameters: sum (1 + p e1) + a e2. The proportional part is shared by the
+    lesions of a scan; the additive part is a/sqrt(lesions) for each, so that the sum has the published error.
+
+    References
+    ----------
+    chatterjee2017 for p and a; eisenhauer2009, section 4.3.2 for lesions too small to measure.
+    """
+    present = true > 0
+    many = np.sqrt(np.maximum(present.sum(axis=1, keepdims=True), 1))
+    read = true * (1 + reader.proportional * proportional[:, None]) + reader.additive * additive / many
+    read = np.maximum(np.rint(read / reader.step) * reader.step, 0.0)
+    visible = present & (true >= reader.visible_from)
+    too_small = visible & (read < reader.measurable_from)
+    return np.where(visible, read, 0.0), too_small
+
+
+def new_lesion_days(
+    sld: np.ndarray, days: np.ndarray, patients: np.ndarray, rule: NewLesions, *, seed: int, replicate: int = 0
+) -> np.ndarray:
+    """Day from which a new lesion can be seen.
+
+    Parameters
+    ----------
+    sld : (patient, week) float array [mm]
+        True sum of diameters; NaN where not simulated.
+    days : (week,) float array [day]
+        Weekly, from 0.
+    patients : (patient,) int array
+        Patient labels.
+    rule : NewLesions
+        Hazard of the outcomes file.
+    seed : int
+        Seed of the trial.
+    replicate : int
+        Number of the repeated trial.
+
+    Returns
+    -------
+    (patient,) float array [day]
+        NaN where none has appeared yet.
+
+    Notes
+    -----
+    h(t) = h0 (sld/s0)^b exp(c g), with g the recent growth rate (negative while the tumor shrinks).
+    """
+    growth = growth_rate(sld, days, window=rule.growth_window, floor=rule.sld_floor)
+    burden = np.maximum(sld, rule.sld_floor) / rule.sld_reference
+    hazard = rule.hazard * burden**rule.burden_power * np.exp(rule.growth_effect * growth)
+    limit = -np.log(uniforms(seed, "new lesion", patients, replicate=replicate)[:, 0])
+    return first_crossing(hazard, days, limit)
+
+
+def non_target_limits(
+    rule: NonTarget, patients: np.ndarray, *, seed: int, replicate: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Who has non-target disease, and by how much it must grow to be called progression.
+
+    Parameters
+    ----------
+    rule : NonTarget
+        Share of patients with such disease; median and spread of the limit.
+    patients : (n,) int array
+        Patient labels.
+    seed : int
+        Seed of the trial.
+    replicate : int
+        Number of the repeated trial.
+
+    Returns
+    -------
+    present : (n,) bool array
+        Has non-target disease.
+    limit : (n,) float array
+        Sum over its nadir at which the reader calls unequivocal progression.
+    """
+    present = uniforms(seed, "non-target disease", patients, replicate=replicate)[:, 0] < rule.share
+    z = normals(seed, "non-target limit", patients, replicate=replicate)[:, 0]
+    return present, rule.limit * np.exp(rule.limit_spread * z)
+
+
+def read_non_target(
+    sld: np.ndarray, nadir: np.ndarray, present: np.ndarray, limit: np.ndarray, rule: NonTarget
+) -> np.ndarray:
+    """Non-target response at one scan, for disease that follows the course of the targets.
+
+    Parameters
+    ----------
+    sld, nadir : (patient,) float array [mm]
+        True sum of diameters now, and its lowest so far.
+    present, limit : (patient,) arrays
+        From `non_target_limits`.
+    rule : NonTarget
+        Sum below which non-target disease has gone too.
+
+    Returns
+    -------
+    (patient,) str array
+        "CR", "NN", "PD"; "none" without non-target disease.
+    """
+    worse = sld >= limit * np.maximum(nadir, rule.gone_below)
+    return np.select([~present, worse, sld < rule.gone_below], ["none", "PD", "CR"], default="NN")
+
+
+def readings_table(
+    patients: np.ndarray, days: np.ndarray, diameters: np.ndarray, too_small: np.ndarray, held: np.ndarray
+) -> pd.DataFrame:
+    """One row for each lesion read.
+
+    Parameters
+    ----------
+    patients : (patient,) int array
+        Labels.
+    days : (patient, visit) float array [day]
+        Days of the scans.
+    diameters, too_small : (patient, visit, lesion) arrays
+        What was read [mm]; NaN where nothing was.
+    held : (patient, visit) bool array
+        Whether the scan took place.
+
+    Returns
+    -------
+    DataFrame
+        `patient visit day lesion diameter too_small`; lesions numbered from 1, only those present at baseline.
+    """
+    exists = diameters[:, :1] > 0
+    row, visit, lesion = np.nonzero(held[:, :, None] & exists & ~np.isnan(diameters))
+    return pd.DataFrame(
+        {
+            "patient": patients[row],
+            "visit": visit,
+            "day": days[row, visit],
+            "lesion": lesion + 1,
+            "diameter": diameters[row, visit, lesion],
+            "too_small": too_small[row, visit, lesion],
+        }
+    )

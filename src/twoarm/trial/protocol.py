@@ -1,0 +1,203 @@
+"""The protocol: arms and doses, who is randomized how, when scans take place, when it ends. Data from a file.
+
+Day 0 of a patient is the day of randomization and first dose; a registry's "day 1" is day 0 here, its day 8 is day 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from twoarm.trial.entry import SOURCED, Card, measured, read_card
+
+
+class Priming(Card):
+    """A small dose ahead of the first full one."""
+
+    dose: Annotated[str, SOURCED]
+    lead: Annotated[float, measured("day", above=0)]
+
+
+class RePriming(Card):
+    """When the small dose is given again because treatment paused."""
+
+    after_priming: Annotated[float, measured("day", above=0)]
+    after_last_dose: Annotated[float, measured("day", above=0)]
+
+
+class Treatment(Card):
+    """One molecule of an arm: how much, how often, how long, and what happens when it is not tolerated."""
+
+    molecule: Annotated[Any, SOURCED]
+    slot: Annotated[str, SOURCED] | None = None
+    dose: Annotated[str, SOURCED]
+    every: Annotated[float, measured("day", above=0)]
+    infusion: Annotated[str, SOURCED] | None = None
+    start: Annotated[float, measured("day", at_least=0)]
+    max_duration: Annotated[float, measured("day", above=0)]
+    reductions: Annotated[tuple[str, ...], SOURCED] = ()
+    longest_delay: Annotated[float, measured("day", above=0)]
+    priming: Priming | None = None
+    re_priming: RePriming | None = None
+
+
+class Arm(Card):
+    """What the patients of one arm are given, and how many they are beside the other arms."""
+
+    label: str
+    share: Annotated[int, SOURCED, Field(gt=0)]
+    treatments: Annotated[tuple[Treatment, ...], Field(min_length=1)]
+
+
+class Enrollment(Card):
+    """How many patients, how fast."""
+
+    patients: Annotated[int, SOURCED, Field(gt=0)] | None = None
+    rate: Annotated[float, measured("1/day", above=0)]
+    ramp: Annotated[float, measured("day", at_least=0)] = 0.0
+
+
+class Randomization(Card):
+    """Factors that stratify and sizes of the permuted blocks."""
+
+    factors: Annotated[tuple[str, ...], SOURCED] = ()
+    block_sizes: Annotated[tuple[int, ...], SOURCED, Field(min_length=1)]
+
+
+class Imaging(Card):
+    """When scans are planned and how responses count."""
+
+    every: Annotated[float, measured("day", above=0)]
+    until: Annotated[float, measured("day", at_least=0)]
+    later_every: Annotated[float, measured("day", above=0)]
+    window: Annotated[float, measured("day", at_least=0)]
+    stable_from: Annotated[float, measured("day", at_least=0)]
+    confirm: Annotated[bool, SOURCED]
+    treat_beyond_progression: Annotated[bool, SOURCED]
+
+    @model_validator(mode="after")
+    def _apart(self) -> Imaging:
+        if 2 * self.window >= min(self.every, self.later_every):
+            raise ValueError(
+                f"window of {self.window:g} day lets scans {self.every:g} day apart change places. A window is less "
+                "than half the interval. Narrow it."
+            )
+        return self
+
+
+class FollowUp(Card):
+    """How long a patient is followed, and when the data are cut."""
+
+    horizon: Annotated[float, measured("day", above=0)]
+    every: Annotated[float, measured("day", above=0)]
+    endpoint: Annotated[Literal["OS", "PFS"], SOURCED]
+    events: Annotated[int, SOURCED, Field(gt=0)] | None = None
+
+
+class Protocol(Card):
+    """A trial's protocol, frozen; see the fields of its parts.
+
+    Notes
+    -----
+    From a file every number carries its source. In Python bare values will do, an arm may be a `Regimen` or a list of
+    them, ``enrollment="25 per month"``, ``imaging="every 6 weeks"`` and ``follow_up="24 months"`` are enough; then
+    there is no ramp, no window, no stratum, blocks are twice the smallest, and responses are confirmed.
+
+    Examples
+    --------
+    >>> read_protocol("marslight_11").arms["experimental"].treatments[0].every
+    21.0
+    """
+
+    name: str = "protocol"
+    title: str = ""
+    registry: str = ""
+    description: str = ""
+    status: str = ""
+    population: str = ""
+    outcomes: Any
+    arms: Annotated[dict[str, Arm], Field(min_length=1)]
+    enrollment: Enrollment
+    randomization: Randomization
+    imaging: Imaging
+    follow_up: FollowUp
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_words(cls, raw: Any) -> Any:
+        if not isinstance(raw, Mapping):
+            return raw
+        full = dict(raw)
+        if isinstance(raw.get("arms"), Mapping):
+            full["arms"] = {name: _arm(name, arm) for name, arm in raw["arms"].items()}
+        if isinstance(raw.get("enrollment"), str):
+            full["enrollment"] = {"rate": raw["enrollment"]}
+        if isinstance(raw.get("imaging"), str):
+            full["imaging"] = _imaging(raw["imaging"])
+        if isinstance(raw.get("follow_up"), str):
+            full["follow_up"] = {"horizon": raw["follow_up"], "every": raw["follow_up"], "endpoint": "OS"}
+        if "randomization" not in raw and isinstance(full.get("arms"), Mapping):
+            full["randomization"] = {"block_sizes": (2 * len(full["arms"]),)}
+        return full
+
+    @model_validator(mode="after")
+    def _blocks(self) -> Protocol:
+        whole = sum(arm.share for arm in self.arms.values())
+        for size in self.randomization.block_sizes:
+            if size <= 0 or size % whole:
+                raise ValueError(f"block size {size} is not a multiple of the shares' sum, {whole}. Change one of them.")
+        return self
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """Patients of each arm in the smallest block."""
+        return {name: arm.share for name, arm in self.arms.items()}
+
+
+def read_protocol(name: str | Path) -> Protocol:
+    """Read a protocol file.
+
+    Parameters
+    ----------
+    name : str or Path
+        Name in the library, as "marslight_11", or a path.
+
+    Returns
+    -------
+    Protocol
+        Frozen, every time in days; its sources and notes are read by `twoarm.entries.read_entries`.
+
+    Raises
+    ------
+    NotInLibraryError, FileTooLargeError, FileTextError, UnknownFieldError, MissingFieldError, CardEntryError
+        As `twoarm.trial.entry.read_card`.
+
+    Examples
+    --------
+    >>> sorted(read_protocol("marslight_11").arms)
+    ['docetaxel', 'experimental']
+    """
+    return read_card("protocols", name, Protocol)[0]
+
+
+def _arm(name: str, arm: Any) -> Any:
+    """An arm given as one regimen or several, as the fields of an `Arm`."""
+    regimens = [arm] if hasattr(arm, "dose_rows") else arm
+    if not isinstance(regimens, (list, tuple)):
+        return arm
+    return {"label": name, "share": 1, "treatments": [_treatment(regimen) for regimen in regimens]}
+
+
+def _treatment(regimen: Any) -> dict[str, Any]:
+    """A regimen as the fields of a `Treatment`."""
+    raise NotImplementedError
+
+
+def _imaging(words: str) -> dict[str, Any]:
+    """``every 6 weeks`` as the fields of an `Imaging`."""
+    every = words.removeprefix("every ").strip()
+    fields = {"every": every, "until": "0 days", "later_every": every, "window": "0 days", "stable_from": every}
+    return {**fields, "confirm": True, "treat_beyond_progression": False}

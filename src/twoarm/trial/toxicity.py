@@ -1,0 +1,147 @@
+"""Adverse events: from what drives them to grades, and from grades to holding, reducing and stopping.
+
+No grade depends on a dose, only on what the biology's outputs were. A patient's frailty and scatter are drawn once, so
+that a grade rises and falls with its driver, the same in both arms and however the time was cut into windows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logit
+
+from twoarm.chance import normals, uniforms
+from twoarm.trial.outcomes import Toxicity, ToxicitySet, grade_limits
+
+
+class Disposition(NamedTuple):
+    """What each patient brings to adverse events."""
+
+    frailty: np.ndarray
+    scatter: np.ndarray
+
+
+class Orders(NamedTuple):
+    """What the grades ask of the next dose; each a (patient,) bool array."""
+
+    hold: np.ndarray
+    reduce: np.ndarray
+    stop: np.ndarray
+
+
+def draw_disposition(rules: ToxicitySet, patients: np.ndarray, *, seed: int, replicate: int = 0) -> Disposition:
+    """Shared frailty, and one logistic draw for each kind of event.
+
+    Parameters
+    ----------
+    rules : ToxicitySet
+        Kinds of events and the spread of the frailty.
+    patients : (n,) int array
+        Patient labels.
+    seed : int
+        Seed of the trial.
+    replicate : int
+        Number of the repeated trial.
+
+    Returns
+    -------
+    Disposition
+        `frailty` (n,), normal; `scatter` (n, kind), standard logistic.
+    """
+    frailty = rules.frailty * normals(seed, "toxicity frailty", patients, replicate=replicate)[:, 0]
+    names = [kind.name for kind in rules.kinds]
+    draws = [uniforms(seed, f"toxicity {name}", patients, replicate=replicate)[:, 0] for name in names]
+    return Disposition(frailty, logit(np.column_stack(draws)))
+
+
+def summarize(samples: np.ndarray, how: str) -> np.ndarray:
+    """One number from the samples of a driver in one window.
+
+    Parameters
+    ----------
+    samples : (patient, sample) float array
+        In time order; NaN where not sampled.
+    how : "max", "min" or "last"
+        Which number counts.
+
+    Returns
+    -------
+    (patient,) float array
+        NaN where nothing was sampled.
+
+    Examples
+    --------
+    >>> summarize(np.array([[2.0, 0.4, np.nan]]), "min"), summarize(np.array([[2.0, 0.4, np.nan]]), "last")
+    (array([0.4]), array([0.4]))
+    """
+    if how == "max":
+        return np.asarray(np.fmax.reduce(samples, axis=1))
+    if how == "min":
+        return np.asarray(np.fmin.reduce(samples, axis=1))
+    seen = ~np.isnan(samples)
+    last = samples.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
+    return np.asarray(samples[np.arange(samples.shape[0]), last])
+
+
+def grade(kind: Toxicity, driver: np.ndarray, frailty: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+    """Grade of one kind of event.
+
+    Parameters
+    ----------
+    kind : Toxicity
+        Its rule.
+    driver : (patient,) float array
+        Summary of the driver, in the rule's unit; NaN or 0 and below mean no event.
+    frailty, scatter : (patient,) float array
+        From `draw_disposition`.
+
+    Returns
+    -------
+    (patient,) int array
+        0 for no event.
+
+    Notes
+    -----
+    severity = slope ln(driver/reference) + loading * frailty + scatter_k * logistic; the grade is the highest one whose
+    limit is reached.
+
+    References
+    ----------
+    ctcae5 for the limits of blood counts.
+    """
+    grades, limits = grade_limits(kind)
+    valid = driver > 0
+    severity = kind.slope * np.log(np.where(valid, driver, 1.0) / kind.reference)
+    severity = severity + kind.loading * frailty + kind.scatter * scatter
+    steps = np.searchsorted(limits, severity, side="right")
+    return np.where(valid, np.concatenate([[0], grades])[steps], 0)
+
+
+def orders(rules: ToxicitySet, current: np.ndarray, worst: np.ndarray, before: np.ndarray) -> Orders:
+    """Whether the next dose is held, reduced or never given.
+
+    Parameters
+    ----------
+    rules : ToxicitySet
+        From which grade each kind holds, reduces, stops.
+    current : (patient, kind) int array
+        Grades on the day of the decision.
+    worst : (patient, kind) int array
+        Worst grades since the last dose.
+    before : (patient, kind) int array
+        Worst grades up to the last dose: a lasting event reduces once, when it first becomes that bad, unless it came
+        and went (a count), which reduces every time.
+
+    Returns
+    -------
+    Orders
+        `hold`, `reduce`, `stop`.
+    """
+    hold, reduce, stop = (
+        np.array([getattr(kind, name) for kind in rules.kinds]) for name in ("hold_at", "reduce_at", "stop_at")
+    )
+    lasting = np.array([kind.summary == "last" for kind in rules.kinds])
+    fresh = (worst >= reduce) & ~(lasting & (before >= reduce))
+    newly = (worst >= stop) | (current >= stop)
+    return Orders((current >= hold).any(axis=1), fresh.any(axis=1), newly.any(axis=1))
