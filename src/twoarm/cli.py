@@ -1,0 +1,218 @@
+"""The command line: each command is one call to a verb of the package."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twoarm import __version__
+from twoarm.errors import TwoarmError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    name="twoarm",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Not for clinical decisions. Each command explains itself: `twoarm run --help`.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def begin(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+) -> None:
+    """From the two arms of an immunocytokine to the two arms of a trial.
+
+    Start with: `twoarm run marslight-11 --patients 60 --draws 2 --out results/first`
+    """
+    context.obj = {"debug": debug}
+    if version:
+        _say(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    protocol: Annotated[str, typer.Argument(help="Name in the library, or a .toml file of your own.")],
+    patients: Annotated[int | None, typer.Option(help="Patients; as the protocol says if left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same numbers to the last digit.")] = 11,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; results/PROTOCOL if left out.")] = None,
+    draws: Annotated[int, typer.Option(help="Draws of the molecule's card: trials simulated.", min=1)] = 8,
+    backend: Annotated[str, typer.Option(help="auto, cpu, or reference (slow and believed).")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
+) -> None:
+    """Simulate a trial from the molecule card to the hazard ratio, and write its folder.
+
+    Finished draws are kept: the same command goes on where it was interrupted.
+
+    Examples: `twoarm run marslight-11`, or smaller:
+    `twoarm run marslight-11 --patients 100 --draws 2 --out try`
+    """
+    from twoarm.study import run_study, tables_of
+
+    folder = out or Path("results") / Path(protocol).stem
+    with _progress(quiet) as progress:
+        findings = run_study(
+            protocol, folder, patients=patients, seed=seed, draws=draws, backend=backend, progress=progress
+        )
+    if not quiet:
+        for title, table in tables_of(findings).items():
+            _say_table(table, title=title)
+        _say("Not for clinical decisions.")
+    _say(str(folder / "report.html"))
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[
+        str, typer.Argument(help="molecules, populations, protocols, outcomes, evidence or models.")
+    ],
+) -> None:
+    """List what the library holds, one line each.
+
+    Examples: `twoarm list molecules`, `twoarm list evidence`
+    """
+    from twoarm.listing import list_library
+
+    _say_table(list_library(kind), title=kind)
+
+
+@app.command()
+def show(
+    kind: Annotated[str, typer.Argument(help="molecule, population, protocol, outcomes, evidence or model.")],
+    name: Annotated[str, typer.Argument(help="Name, alias or file; of evidence the ID of a row.")],
+) -> None:
+    """Print one entry of the library: values, ranges, units and sources.
+
+    Examples: `twoarm show molecule ibi363`, `twoarm show protocol marslight-11`, `twoarm show model pd1_il2`
+    """
+    from twoarm.listing import show_library
+
+    _say_table(show_library(kind, name), title=f"{kind} {name}")
+
+
+@app.command()
+def cite(
+    name: Annotated[str, typer.Argument(help="A name of the library, a file, or the folder of a run.")],
+) -> None:
+    """Print the bibliography behind a name, or behind a whole run.
+
+    Examples: `twoarm cite ibi363`, `twoarm cite results/marslight-11`
+    """
+    from twoarm.bibliography import cite as look_up
+    from twoarm.listing import sources_behind
+
+    for reference in look_up(sources_behind(name)):
+        _say(f"[{reference.key}] {reference}")
+
+
+@app.command()
+def simulate(
+    model: Annotated[str, typer.Argument(help="Name in the library, or an .ant or .xml file.")],
+    end: Annotated[float, typer.Option(help="Last day.")],
+    out: Annotated[Path, typer.Option(help="File to write, .csv or .nc.")],
+    steps: Annotated[int, typer.Option(help="Intervals between outputs.", min=1)] = 100,
+    cohort: Annotated[
+        Path | None, typer.Option(help="CSV: a row a patient, a column a parameter or first state.")
+    ] = None,
+    doses: Annotated[
+        Path | None, typer.Option(help="CSV in NONMEM's words: id time amt cmt [rate ii addl ...].")
+    ] = None,
+    select: Annotated[str | None, typer.Option(help="Outputs to keep, commas between.")] = None,
+    backend: Annotated[str, typer.Option(help="auto, cpu or reference.")] = "auto",
+) -> None:
+    """Simulate any SBML or Antimony model for any cohort.
+
+    Example: `twoarm simulate mine.ant --end 28 --cohort parameters.csv --doses doses.csv --out run.nc`
+    """
+    from twoarm.study import simulate_files
+
+    simulate_files(
+        model, out, end=end, steps=steps, cohort=cohort, doses=doses, select=select, backend=backend
+    )
+    _say(str(out))
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
+    """Write the page of a run again, from its files.
+
+    Example: `twoarm report results/marslight-11`
+    """
+    from twoarm.study import report_study
+
+    _say(str(report_study(folder)))
+
+
+@app.command(name="app")
+def app_(
+    folder: Annotated[Path, typer.Argument(help="Folder with the pages of runs.")] = Path("results"),
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8363,
+) -> None:
+    """Serve the pages of finished runs to a browser on this machine. There is no interactive app yet.
+
+    Example: `twoarm app results`
+    """
+    from twoarm.app import serve
+
+    _say("Pages of finished runs; Ctrl+C stops.")
+    serve(folder, _say, port=port)
+
+
+def main() -> None:
+    """Run the command line; an error of this package is a message and exit code 2."""
+    try:
+        app()
+    except TwoarmError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(2)
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+
+
+def _say_table(table: pd.DataFrame, *, title: str) -> None:
+    """Print a table: drawn on a terminal, with tabs between columns elsewhere, for other tools to read."""
+    if not sys.stdout.isatty():
+        typer.echo(table.to_csv(index=False, sep="\t", lineterminator="\n"), nl=False)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for name in table.columns:
+        shown.add_column(str(name), overflow="fold")
+    for row in table.itertuples(index=False):
+        shown.add_row(*(str(cell) for cell in row))
+    Console().print(shown, markup=False)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[str, float], None] | None]:
+    """Show a bar on the error stream, so that what a run prints can be piped."""
+    if quiet:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("begin", total=1.0)
+        yield lambda step, share: bar.update(task, description=step, completed=share)

@@ -1,0 +1,182 @@
+"""What the library holds, in tables: names, entries, and the sources behind a name or a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from twoarm import catalog
+from twoarm.bibliography import sources_in
+from twoarm.entries import read_entries
+from twoarm.errors import NotARunError, NotInLibraryError
+
+RECORD = "result.json"  # in the folder of a run
+
+
+def list_library(kind: str) -> pd.DataFrame:
+    """List what the library holds of one kind.
+
+    Parameters
+    ----------
+    kind : str
+        "molecules", "populations", "protocols", "outcomes", "evidence" or "models".
+
+    Returns
+    -------
+    DataFrame
+        Columns `name` and `description`; of evidence a line each row, with its `id`, `use` and `source`.
+
+    Raises
+    ------
+    UnknownKindError
+        If the library has no such kind.
+
+    Examples
+    --------
+    >>> "pembrolizumab" in list_library("molecules")["name"].to_list()
+    True
+    """
+    folder = _folder(kind)
+    if folder == "evidence":
+        rows = _evidence()
+        return rows[
+            [name for name in ("id", "drug", "endpoint", "value", "unit", "use", "source") if name in rows]
+        ]
+    names = catalog.names(folder)
+    return pd.DataFrame(
+        {"name": names, "description": [_described(catalog.find(folder, name)) for name in names]}
+    )
+
+
+def show_library(kind: str, name: str) -> pd.DataFrame:
+    """Show one thing of the library: values, ranges, units, sources.
+
+    Parameters
+    ----------
+    kind : str
+        "molecule", "population", "protocol", "outcomes", "evidence" or "model".
+    name : str
+        Its name, an alias, or a file; of evidence the ID of a row.
+
+    Returns
+    -------
+    DataFrame
+        Columns `entry`, `value`, `unit`, `source`, `note`.
+
+    Raises
+    ------
+    UnknownKindError, NotInLibraryError
+        If there is no such kind or name.
+
+    Examples
+    --------
+    >>> rows = show_library("molecule", "TAK-928").set_index("entry")
+    >>> rows.loc["name", "value"]
+    'ibi363'
+    """
+    folder = _folder(kind)
+    if folder == "evidence":
+        return _evidence_row(name)
+    if folder == "biology":
+        return _model_rows(name)
+    return read_entries(catalog.find(folder, name))
+
+
+def sources_behind(name: str | Path) -> set[str]:
+    """Collect the sources that a name of the library, a file or the folder of a run rests on.
+
+    Parameters
+    ----------
+    name : str or Path
+        Looked for among molecules, populations, protocols and outcomes; a folder is that of a run.
+
+    Returns
+    -------
+    set of str
+        Keys of the bibliography, and "assumed" where that is said.
+
+    Raises
+    ------
+    NotARunError
+        If a folder holds no run.
+    NotInLibraryError
+        If nothing has the name.
+
+    Examples
+    --------
+    >>> "assumed" in sources_behind("ibi363")
+    True
+    """
+    path = Path(name)
+    if path.is_dir():
+        if not (path / RECORD).is_file():
+            raise NotARunError(folder=path, missing=RECORD)
+        return set(json.loads(catalog.read_text(path / RECORD)).get("sources", []))
+    if path.is_file():
+        return sources_in(path)
+    known: list[str] = []
+    for folder in ("molecules", "populations", "protocols", "outcomes"):
+        try:
+            return sources_in(catalog.find(folder, str(name)))
+        except NotInLibraryError:
+            known += catalog.names(folder)
+    raise NotInLibraryError(one="entry", kind="library", name=str(name), known=sorted(known))
+
+
+def _folder(kind: str) -> str:
+    """Return the folder of the library that is meant by a word people use."""
+    return {"models": "biology", "model": "biology", "population": "populations"}.get(kind, kind)
+
+
+def _described(path: Path) -> str:
+    if path.suffix == ".toml":
+        card = catalog.read_toml(path)
+        return str(card.get("description") or card.get("title") or "")
+    comments = (line.strip().lstrip("/ ") for line in catalog.read_text(path).splitlines() if line.strip())
+    return next(comments, "") if path.suffix == ".ant" else ""
+
+
+def _evidence() -> pd.DataFrame:
+    tables = []
+    for name in catalog.names("evidence"):
+        rows = list(
+            csv.DictReader(io.StringIO(catalog.read_text(catalog.find("evidence", name)), newline=""))
+        )
+        tables.append(pd.DataFrame(rows))
+    return pd.concat(tables, ignore_index=True).fillna("")
+
+
+def _evidence_row(name: str) -> pd.DataFrame:
+    rows = _evidence().set_index("id")
+    if name not in rows.index:
+        raise NotInLibraryError(
+            one="row of evidence", kind="evidence", name=name, known=[str(row) for row in rows.index]
+        )
+    said = rows.loc[name]
+    kept = {str(key): str(value) for key, value in said.items() if str(value)}
+    return pd.DataFrame(
+        {"entry": list(kept), "value": list(kept.values()), "unit": "", "source": "", "note": ""}
+    )
+
+
+def _model_rows(name: str) -> pd.DataFrame:
+    from twoarm.model.sbml import read_model
+
+    model = read_model(name)
+    kinds = dict.fromkeys(model.states, "state") | dict(
+        zip(model.parameters, (f"{value:g}" for value in model.values), strict=True)
+    )
+    names = [*model.states, *model.parameters, *(name for name in model.outputs if name not in kinds)]
+    return pd.DataFrame(
+        {
+            "entry": names,
+            "value": [kinds.get(name, "output") for name in names],
+            "unit": [model.units.get(name, "") for name in names],
+            "source": "",
+            "note": [model.labels.get(name, "") for name in names],
+        }
+    )

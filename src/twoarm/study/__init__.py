@@ -1,0 +1,1 @@
+"""One protocol, end to end, and its folder."""
