@@ -208,3 +208,98 @@ def flow() -> pd.DataFrame:
         ("analyzed", "control", 300, "on treatment at cut-off 1"),
     ]
     return pd.DataFrame(rows, columns=["step", "arm", "count", "detail"])
+
+
+def findings(**changed: object):
+    """Everything a report may show."""
+    from twoarm.report import Findings
+
+    table = patients()
+    curves = pd.concat([survival_curves(table, e) for e in ("PFS", "OS")], ignore_index=True)
+    middle = pd.concat(
+        [medians(curves[curves["endpoint"] == e]).assign(endpoint=e) for e in ("PFS", "OS")],
+        ignore_index=True,
+    )
+    t = np.arange(0.0, 16.0) * MONTH
+    published = pd.DataFrame(
+        {"endpoint": "OS", "arm": "control", "label": "Published: cytotoxic, squamous (n = 110)", "day": t}
+    ).assign(survival=0.5 ** (t / (7.7 * MONTH)))
+    rows = [
+        ("Hazard ratio of OS", "", 0.68, 0.56, 0.82, ""),
+        ("Hazard ratio of PFS", "", 0.61, 0.52, 0.73, ""),
+        ("ORR", "experimental", 47.7, 41.9, 53.5, "%"),
+        ("ORR", "control", 23.0, 18.4, 28.2, "%"),
+        ("ORR", "", 24.7, 17.1, 32.0, "%"),
+        ("DCR", "experimental", 82.7, 77.9, 86.8, "%"),
+        ("DCR", "control", 58.7, 52.9, 64.3, "%"),
+        ("Median PFS", "experimental", 5.5, 4.6, 6.9, "month"),
+        ("Median PFS", "control", 3.0, 2.8, 3.9, "month"),
+        ("Median OS", "experimental", 11.8, 10.3, 13.7, "month"),
+        ("Median OS", "control", 7.4, 6.4, 8.6, "month"),
+        ("Grade 3 or worse, related", "experimental", 18.0, 13.8, 22.8, "%"),
+        ("Grade 3 or worse, related", "control", 55.3, 49.5, 61.0, "%"),
+    ]
+    card = pd.DataFrame(
+        {
+            "entry": ["pd1_arm.kd", "il2_arm.kd_il2ra", "il2_arm.weakening_il2rb", "disposition.cl"],
+            "value": [
+                "0.1 to 2 nM (log)",
+                "10 to 30 nM (log)",
+                "30 to 1000 (log)",
+                "0.25 to 0.6 L/day (log)",
+            ],
+            "source": ["assumed", "assumed", "assumed", "eisenhauer2009"],
+            "note": ["no public value", "kept near the wild type", "no public fold", "class of molecules"],
+        }
+    )
+    all_parts: dict[str, object] = {
+        "title": "A fusion against a cytotoxic in resistant squamous lung cancer",
+        "arms": {"experimental": "Fusion 3 mg/kg", "control": "Cytotoxic 75 mg/m²"},
+        "patients": table,
+        "measures": pd.DataFrame(rows, columns=["quantity", "arm", "value", "low", "high", "unit"]),
+        "question": "Does the fusion prolong life against the cytotoxic after immunotherapy and platinum?",
+        "covers": "chance in one trial of 600 patients with the card at its middle, and nothing else",
+        "setting": {
+            "Experimental": "0.1 mg/kg on day 1, then 3 mg/kg every 3 weeks from day 8, up to 24 months",
+            "Control": "75 mg/m² every 3 weeks",
+            "Population": "squamous, after PD-1 and platinum (population file v1)",
+            "Biology": "pd1_il2, digest 9f3c1a…",
+            "Engine": "cpu, rtol 1e-6",
+            "Seed": "11",
+        },
+        "molecules": {"Fusion": card},
+        "flow": flow(),
+        "survival": curves,
+        "medians": middle,
+        "published_survival": published,
+        "changes": changes(table),
+        "courses": courses(table),
+        "subgroups": pd.DataFrame(
+            {
+                "stratum": ["resistance", "resistance", "region", "region"],
+                "level": ["primary", "acquired", "asia", "non_asia"],
+                "quantity": "Hazard ratio of OS",
+                "n": [290, 310, 305, 295],
+                "value": [0.75, 0.62, 0.7, 0.66],
+                "low": [0.57, 0.47, 0.54, 0.5],
+                "high": [0.98, 0.81, 0.92, 0.87],
+            }
+        ),
+        "comparison": comparison(),
+        "draws": draws(),
+        "shares": shares(),
+        "tuned": pd.DataFrame(
+            {
+                "name": ["os_intercept", "cytotoxic_emax"],
+                "value": [5.71, 0.031],
+                "unit": ["log day", "1/day"],
+                "fitted_to": ["median OS, control arm", "median PFS, control arm"],
+            }
+        ),
+        "limits": [
+            "Affinities are not public: the card is a range.",
+            "No new lesion is linked to its parent.",
+        ],
+        "provenance": {"twoarm": "0.1.0", "model digest": "9f3c1a77", "seed": "11"},
+    }
+    return Findings(**(all_parts | changed))  # type: ignore[arg-type]

@@ -182,7 +182,7 @@ def _draw_summary(axes: Axes, values: np.ndarray) -> None:
     axes.plot([low, high], [-0.6, -0.6], color=INK, linewidth=1.8, zorder=3)
     axes.plot([middle], [-0.6], marker="o", markersize=5, color=INK, zorder=4)
     better = np.mean(values < 1)
-    text = f"median {middle:.2f}, middle 90 % {low:.2f} to {high:.2f}"
+    text = f"Median {middle:.2f}, middle 90 % {low:.2f} to {high:.2f}"
     axes.set_title(text, fontsize=9, pad=20)
     axes.text(
         0,

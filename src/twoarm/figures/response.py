@@ -92,21 +92,21 @@ def _draw_bars(axes: Axes, measured: pd.DataFrame, shades: Mapping[str, object])
     for category in CATEGORIES:
         own = bor == category
         if own.any():
-            axes.bar(
-                places[own],
-                heights[own],
-                width=0.92 if len(heights) < 100 else 1.0,
-                color=shades[category],
-                label=category,
-                zorder=2,
-            )
+            # One outline a category: hundreds of bars side by side would show a seam between each two.
+            gap = 0.08 if len(heights) < 100 else 0.0
+            edges = np.sort(np.concatenate([places - 0.5 + gap / 2, places + 0.5 - gap / 2]))
+            steps = np.full(len(edges) - 1, np.nan)
+            steps[::2] = np.where(own, heights, np.nan)
+            if not gap:
+                edges, steps = np.append(places - 0.5, len(places) - 0.5), steps[::2]
+            axes.stairs(steps, edges, fill=True, color=shades[category], label=category, zorder=2)
     axes.set_xlim(-1, max(len(heights), 1))
     axes.margins(x=0)
 
 
 def _tally(part: pd.DataFrame) -> str:
     counts = part["bor"].astype(str).value_counts()
-    return "   ".join(f"{category} {counts[category]}" for category in CATEGORIES if category in counts)
+    return " · ".join(f"{category} {counts[category]}" for category in CATEGORIES if category in counts)
 
 
 def _footnote(measured: int, missing: int, cut: int) -> str:
@@ -159,7 +159,7 @@ def spider(
             _reference_lines(axes)
             _percent_axis(axes)
             axes.set_title((names or {}).get(arm, title_case(arm)), color=colors[arm], pad=22)
-            text = "deep: response (CR, PR)   pale: stable   gray: progression"
+            text = "deep: response (CR, PR) · pale: stable · gray: progression"
             axes.text(0, 1.035, text, transform=axes.transAxes, color=MUTED, fontsize=8, va="bottom")
             month_ticks(axes, end)
             total = part["patient"].nunique()

@@ -1,0 +1,8 @@
+"""One self-contained HTML page that says what was simulated, what came out, and how far to believe it."""
+
+from __future__ import annotations
+
+from .findings import Findings
+from .page import write_report
+
+__all__ = ["Findings", "write_report"]

@@ -1,0 +1,211 @@
+"""The figures of a report, each with a caption for readers and words for those who cannot see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from twoarm import figures
+from twoarm.figures.curves import BIOMARKERS, CELL_CLASSES, EXPOSURES
+from twoarm.figures.survival import months_text
+
+from .findings import Findings
+from .tables import MISSING, misses_first, number, with_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ENDPOINTS = {"PFS": "progression-free survival", "OS": "overall survival"}
+_LANES = {"treatment_end", "last_day"}
+
+
+class Picture(NamedTuple):
+    """An inline SVG and what stands below it."""
+
+    svg: str
+    caption: str
+
+
+def _picture(figure: Figure, name: str, alt: str, caption: str) -> Picture:
+    return Picture(figures.svg(figure, name=name, alt=alt), caption)
+
+
+def survival(findings: Findings) -> list[Picture]:
+    """Kaplan-Meier curves of every endpoint in the table, overall survival first."""
+    table = findings.survival
+    if table is None or table.empty:
+        return []
+    pictures = []
+    for endpoint in sorted(table["endpoint"].unique(), key=lambda e: (e != "OS", e)):
+        own = _of(table, endpoint)
+        medians, published = _of(findings.medians, endpoint), _of(findings.published_survival, endpoint)
+        note = _hazard_ratio(findings, endpoint)
+        figure = figures.kaplan_meier(
+            own, endpoint=endpoint, medians=medians, published=published, note=note, names=findings.arms
+        )
+        words = _ENDPOINTS.get(endpoint, endpoint)
+        alt = f"Kaplan-Meier curves of {words} by arm. {_say_medians(findings, medians)} {note}"
+        caption = f"{words.capitalize()}. Bands: 95 % confidence; ticks: censored; below: patients at risk."
+        if published is not None:
+            caption += " Dashed: published, other patients; the differences are listed further down."
+        pictures.append(_picture(figure, f"survival-{endpoint}", alt, caption))
+    return pictures
+
+
+def _of(table: pd.DataFrame | None, endpoint: str) -> pd.DataFrame | None:
+    if table is None:
+        return None
+    own = table[table["endpoint"] == endpoint]
+    return None if own.empty else own
+
+
+def _hazard_ratio(findings: Findings, endpoint: str) -> str:
+    measures = findings.measures
+    own = measures[measures["quantity"].astype(str).str.lower() == f"hazard ratio of {endpoint.lower()}"]
+    if own.empty:
+        return ""
+    row = own.iloc[0]
+    text = f"Hazard ratio {number(row['value'])}"
+    low, high = number(row.get("low", np.nan)), number(row.get("high", np.nan))
+    return text if MISSING in (low, high) else f"{text} (95 % CI {low} to {high})"
+
+
+def _say_medians(findings: Findings, medians: pd.DataFrame | None) -> str:
+    if medians is None:
+        return ""
+    said = [
+        f"{findings.arms.get(row['arm'], row['arm'])}: median {months_text(row['median'])}"
+        for row in medians.to_dict("records")
+    ]
+    return "; ".join(said) + "."
+
+
+def response(findings: Findings) -> list[Picture]:
+    """Waterfall, spider and swimmer, as far as the tables go."""
+    patients, pictures = findings.patients, []
+    if {"best_change", "bor"} <= set(patients):
+        share = patients.groupby("arm")["best_change"].apply(lambda x: 100 * float((x <= -30).mean()))
+        said = "; ".join(f"{findings.arms.get(str(a), str(a))}: {s:.0f} %" for a, s in share.items())
+        pictures.append(
+            _picture(
+                figures.waterfall(patients, names=findings.arms),
+                "waterfall",
+                f"Best change in the sum of diameters, by arm. Patients with a fall of 30 % or more: {said}.",
+                "Best change of the sum of diameters from baseline, a bar a patient, colored by best overall "
+                "response. Dashed: −30 % (response) and +20 % (which RECIST counts from the nadir).",
+            )
+        )
+    if findings.changes is not None and not findings.changes.empty:
+        pictures.append(
+            _picture(
+                figures.spider(findings.changes, names=findings.arms),
+                "spider",
+                "Change of the sum of diameters over time, a line a patient, by arm.",
+                "Change from baseline as read at scans. Patients are spaced evenly along their best change.",
+            )
+        )
+    if set(patients) >= _LANES:
+        pictures.append(
+            _picture(
+                figures.swimmer(patients, names=findings.arms),
+                "swimmer",
+                "Time on treatment and follow-up of sampled patients, with response, progression and death.",
+                "Time on treatment and follow-up. Patients spaced evenly along their follow-up.",
+            )
+        )
+    return pictures
+
+
+def mechanism(findings: Findings) -> list[Picture]:
+    """Exposure, selectivity and biomarkers."""
+    courses = findings.courses
+    if courses is None:
+        return []
+    arms = findings.patients.set_index("patient")["arm"]
+    names, pictures = findings.arms, []
+    if any(v in courses for v in EXPOSURES):
+        alt = "Concentrations in blood and PD-1 occupancy over time, median and middle 90 %, by arm."
+        caption = "Exposure and PD-1 occupancy. Line: median patient; band: middle 90 %."
+        pictures.append(_picture(figures.exposure(courses, arms, names=names), "exposure", alt, caption))
+    if any(f"pstat5_{c}" in courses for c in CELL_CLASSES):
+        alt = "Peak STAT5 phosphorylation of each class of cells, by arm, median patient and middle 90 %."
+        caption = (
+            "Who hears the cytokine: peak STAT5 phosphorylation per class of cells, from the card alone."
+        )
+        pictures.append(
+            _picture(figures.selectivity(courses, arms, names=names), "selectivity", alt, caption)
+        )
+    if any(v in courses for v in BIOMARKERS):
+        alt = "Cells and cytokines over time, median and middle 90 % of patients, by arm."
+        caption = "Biomarkers among patients still followed. Line: median patient; band: middle 90 %."
+        pictures.append(_picture(figures.biomarkers(courses, arms, names=names), "biomarkers", alt, caption))
+    return pictures
+
+
+def flow(findings: Findings) -> list[Picture]:
+    """Draw the CONSORT diagram."""
+    if findings.flow is None or findings.flow.empty:
+        return []
+    alt = "Flow of virtual patients: " + "; ".join(
+        " ".join(str(row[c]) for c in ("step", "arm", "count") if str(row[c]))
+        for row in findings.flow.to_dict("records")
+    )
+    figure = figures.consort(findings.flow, names=findings.arms)
+    return [_picture(figure, "consort", alt, "Flow of virtual patients, after CONSORT.")]
+
+
+def predicted_published(findings: Findings) -> list[Picture]:
+    """Predicted against published, worst miss first within each endpoint."""
+    if findings.comparison is None or findings.comparison.empty:
+        return []
+    ordered = misses_first(findings.comparison)
+    said = "; ".join(
+        f"{row['label']}, {row['endpoint']}: published "
+        f"{with_interval(row['published'], row['published_low'], row['published_high'])}, predicted "
+        f"{with_interval(row['predicted'], row['predicted_low'], row['predicted_high'])}"
+        for row in ordered.head(12).to_dict("records")
+    )
+    caption = "Published and predicted intervals side by side, the widest misses on top of each panel."
+    figure = figures.predicted_published(ordered)
+    return [_picture(figure, "predicted-published", f"Predicted against published. {said}", caption)]
+
+
+def uncertainty(findings: Findings) -> list[Picture]:
+    """Hazard ratios over draws of the card, and the shares of each interval."""
+    pictures = []
+    draws = findings.draws
+    for endpoint in ("OS", "PFS"):
+        column = f"hazard_ratio_{endpoint.lower()}"
+        if draws is None or column not in draws or draws[column].notna().sum() < 2:
+            continue
+        low, middle, high = draws[column].quantile([0.05, 0.5, 0.95])
+        alt = (
+            f"Hazard ratio of {endpoint} over {len(draws)} draws of the molecule card: median {middle:.2f}, "
+        )
+        caption = (
+            f"Hazard ratio of {_ENDPOINTS[endpoint]} over draws of the molecule card: every draw is one "
+        )
+        pictures.append(
+            _picture(
+                figures.hazard_ratios(draws, column=column, endpoint=endpoint),
+                f"hazard-ratio-{endpoint}",
+                f"{alt}middle 90 % from {low:.2f} to {high:.2f}.",
+                f"{caption}molecule that the published facts allow, tried in one trial.",
+            )
+        )
+    if findings.shares is not None and not findings.shares.empty:
+        said = "; ".join(
+            f"{row['quantity']}, {row['part']}: {100 * float(row['share']):.0f} %"
+            for row in findings.shares.to_dict("records")
+        )
+        pictures.append(
+            _picture(
+                figures.uncertainty(findings.shares),
+                "uncertainty",
+                f"Shares of the variance. {said}.",
+                "Share of each result's variance from the molecule card, the patients drawn, and chance.",
+            )
+        )
+    return pictures
