@@ -156,8 +156,8 @@ class Molecule(BaseModel):
         Parameters
         ----------
         values : mapping of str to float or str
-            By ``section.field``: a number in the house unit or a quantity in words. A row of :func:`draw_cards`
-            gives that member of the ensemble.
+            By ``section.field``: a number in the house unit or a quantity in words. A row of
+            :func:`draw_cards` gives that member of the ensemble.
         source, note : str
             Where the values come from.
 
@@ -355,8 +355,8 @@ def model_parameters(molecule: Molecule | Mapping[Any, float] | pd.Series, slot:
     molecule : Molecule or mapping or Series
         A card, of which the nominal values are taken, or a row of :func:`draw_cards`.
     slot : {"drug", "competitor", "cytotoxic"}
-        What the molecule is in the model: the drug given on study, an anti-PD-1 given before or beside it, or a
-        cytotoxic drug.
+        What the molecule is in the model: the drug given on study, an anti-PD-1 given before or beside it, or
+        a cytotoxic drug.
 
     Returns
     -------
@@ -367,19 +367,21 @@ def model_parameters(molecule: Molecule | Mapping[Any, float] | pd.Series, slot:
     ------
     NoSlotError
         If the molecule cannot fill the slot.
+    MissingFieldError
+        If it lacks an entry that the slot needs.
 
     Notes
     -----
-    One KD needs two rates, kd = koff/kon. For the PD-1 arm the card gives kd and one rate, and the other follows.
-    For the IL-2 arm it gives one kon for all chains (the difference between chains and muteins is in how long
-    they hold), from which koff = kon*kd; where it gives koff for CD25, kon = koff/kd there. The kd of CD122 is
-    the native one times the weakening, and gamma recruitment is divided by its own weakening:
+    One KD needs two rates, kd = koff/kon. For the PD-1 arm the card gives kd and one rate, and the other
+    follows. For the IL-2 arm it gives one kon for all chains (chains and muteins differ by how long they hold),
+    from which koff = kon*kd; where it gives koff for CD25, kon = koff/kd there. The kd of CD122 is the native
+    one times the weakening, and gamma recruitment is divided by its own weakening:
 
         koff_il2rb = kon * native_kd_il2rb * weakening_il2rb,    gain_il2rg = 1 / weakening_il2rg
 
     An arm or chain that is absent has kon = 0 and any positive koff, so that nothing is ever bound; an absent
-    PD-L1 arm has a kd so weak that no concentration reaches it. A single site has no second one, so its avidity
-    is 1.
+    PD-L1 arm has a kd so weak that no concentration reaches it. A single site has no second one, so its
+    avidity is 1.
 
     Examples
     --------
@@ -390,17 +392,17 @@ def model_parameters(molecule: Molecule | Mapping[Any, float] | pd.Series, slot:
     >>> round(weak["drug_koff_il2rb"] / one["drug_koff_il2rb"]), one["drug_kon_pd1"]
     (300, 0.0)
     """
-    named = isinstance(molecule, Molecule)
-    card = (
-        molecule.nominal()
-        if isinstance(molecule, Molecule)
-        else {str(k): float(v) for k, v in molecule.items()}
-    )
+    if isinstance(molecule, Molecule):
+        name, card = molecule.name, molecule.nominal()
+    else:
+        name, card = "card row", {str(field): float(value) for field, value in molecule.items()}
     possible = slots(card)
     if slot not in possible:
-        name = molecule.name if named else "card"
         raise NoSlotError(molecule=name, slot=slot, slots=possible)
-    return _IN_SLOT[slot](card)
+    try:
+        return _IN_SLOT[slot](card)
+    except KeyError as missing:
+        raise MissingFieldError(path=name, place=f"the slot {slot}", field=missing.args[0]) from None
 
 
 def slots(card: Mapping[str, float]) -> tuple[str, ...]:
