@@ -92,13 +92,13 @@ class _Course:
         except RuntimeError:
             self._fail(Status.SOLVER_FAILED)
             return False
-        self.solved.steps[self.patient] += int(found.nsteps) if hasattr(found, "nsteps") else 0
-        reached = len(found.t)
-        rows = np.searchsorted(times, cohort.visits[visits])
-        inside = rows < reached
-        self._record(visits[inside], np.asarray(found.y)[rows[inside]])
-        self.day, self.state = float(found.t[-1]), np.array(found.y[-1])
-        if not found.success or reached < len(times) or not np.isfinite(self.state).all():
+        days, states = np.asarray(found.t), np.asarray(found.y)
+        self.solved.steps[self.patient] += int(found.nfev)
+        rows = np.searchsorted(days, cohort.visits[visits])  # CVODE adds its own steps between two days
+        inside = cohort.visits[visits] <= days[-1]
+        self._record(visits[inside], states[rows[inside]])
+        self.day, self.state = float(days[-1]), states[-1].copy()
+        if not found.success or self.day < stop or not np.isfinite(self.state).all():
             self._fail(Status.SOLVER_FAILED)
             return False
         self.day = stop

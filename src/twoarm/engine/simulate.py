@@ -197,7 +197,7 @@ def _choose(model: Model, backend: str) -> str:
         raise EventsNeedReferenceError(model=model.name, events=[event.name for event in model.events])
     if backend != "auto":
         return backend
-    return "reference"
+    return "reference" if model.events else "cpu"
 
 
 def _backend(name: str) -> Callable[[Cohort], Solved]:
