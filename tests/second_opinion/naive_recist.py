@@ -1,7 +1,7 @@
 """RECIST 1.1 once more, by another hand, from the paper's text alone and as simply as can be.
 
 Reference: eisenhauer2009 (European Journal of Cancer 45:228-247). Section and table numbers below are
-the paper's. Plain lists, plain loops, integers where a percentage is compared; nothing is shared with
+the paper's. Plain lists, plain loops, decimal numbers as the reader wrote them; nothing is shared with
 ``twoarm.trial``.
 
 Where the paper leaves room, the reading taken here is marked READING.
@@ -10,7 +10,8 @@ Where the paper leaves room, the reading taken here is marked READING.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
+from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 
 CR, PR, SD, PD, NE = "CR", "PR", "SD", "PD", "NE"
@@ -26,18 +27,19 @@ class Scan(NamedTuple):
     new_lesion: bool = False
 
 
-def _exact(diameter: float | None) -> Fraction | None:
+@cache
+def _exact(diameter: float | None) -> Decimal | None:
     """The number as a person reads it: 0.7 is seven tenths, not the nearest binary fraction."""
     if diameter is None or math.isnan(diameter):
         return None
-    return Fraction(repr(float(diameter)))
+    return Decimal(repr(float(diameter)))
 
 
 def target_response(
     baseline: list[float], earlier: list[list[float | None]], now: list[float | None], nodal: list[bool]
 ) -> str:
     """4.3.1. Answer for the target lesions at one visit, given every reading before it."""
-    baseline_sum = sum((_exact(d) for d in baseline), Fraction(0))
+    baseline_sum = sum((_exact(d) for d in baseline), Decimal(0))
 
     # "the smallest sum on study (this includes the baseline sum if that is the smallest on study)":
     # only a sum of all lesions is a sum.
@@ -46,13 +48,13 @@ def target_response(
         numbers = [_exact(d) for d in diameters]
         if any(number is None for number in numbers):
             continue
-        smallest = min(smallest, sum(numbers, Fraction(0)))
+        smallest = min(smallest, sum(numbers, Decimal(0)))
 
     numbers = [_exact(d) for d in now]
     seen = [number for number in numbers if number is not None]
-    total = sum(seen, Fraction(0))
+    total = sum(seen, Decimal(0))
     # "at least a 20 % increase ... must also demonstrate an absolute increase of at least 5 mm"
-    progressed = total >= smallest * Fraction(12, 10) and total >= smallest + 5
+    progressed = total >= smallest * Decimal("1.2") and total >= smallest + 5
 
     if len(seen) < len(numbers):
         # 4.4.2: "usually considered NE ..., unless a convincing argument can be made that the contribution of
@@ -70,7 +72,7 @@ def target_response(
         return CR
     if progressed:
         return PD
-    if total <= baseline_sum * Fraction(7, 10):  # "at least a 30 % decrease ... reference the baseline sum"
+    if total <= baseline_sum * Decimal("0.7"):  # "at least a 30 % decrease ... reference the baseline sum"
         return PR
     return SD
 
@@ -130,13 +132,16 @@ def best_response(
     answers: list[str],
     minimum_stable: float,
     confirm_after: float | None,
+    unbroken: bool = False,
 ) -> str:
     """4.4.3 and Table 3. ``days`` count from baseline; ``confirm_after=None``: confirmation not required.
 
     READING: time points after the first PD do not count. READING: "met at a subsequent time point" is taken
     literally: any later time point at least ``confirm_after`` days on confirms, whatever lies between,
-    as long as no PD does. READING: an unconfirmed CR or PR met the criteria of SD on its own day,
-    so it is SD if that day, or any later CR/PR/SD before PD, is on or after ``minimum_stable``.
+    as long as no PD does. READING, stricter, with ``unbroken``: an SD between the two breaks the response, so
+    that PR, SD, PR is SD ("PR, SD" is SD in Table 3) while PR, NE, PR is PR. READING: an unconfirmed CR or PR
+    met the criteria of SD on its own day, so it is SD if that day, or any later CR/PR/SD before PD, is on or
+    after ``minimum_stable``.
     """
     points: list[tuple[float, str]] = []
     progression = False
@@ -153,6 +158,9 @@ def best_response(
             if confirm_after is None:
                 return True
             for later_day, later in points:
+                between = [middle for when, middle in points if day < when < later_day]
+                if unbroken and any(middle not in (*confirming, NE) for middle in between):
+                    continue
                 if later_day >= day + confirm_after and later_day > day and later in confirming:
                     return True
         return False
