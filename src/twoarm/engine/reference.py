@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from scipy.sparse import coo_array
 from sksundae.cvode import CVODE
@@ -106,9 +108,9 @@ class _Course:
 
     def _solver(self) -> CVODE:
         kernel, size = self.kernel, len(self.state)
-        rows = np.array([row for row, _ in kernel.pattern], dtype=int)
-        columns = np.array([column for _, column in kernel.pattern], dtype=int)
-        diagonal = np.arange(size)
+        rows = np.array([row for row, _ in kernel.pattern], dtype=np.int32)  # SuperLU counts in 32 bits
+        columns = np.array([column for _, column in kernel.pattern], dtype=np.int32)
+        diagonal = np.arange(size, dtype=np.int32)
         entries = np.empty(max(len(rows), 1))
         pattern = coo_array(
             (np.ones(len(rows) + size), (np.r_[rows, diagonal], np.r_[columns, diagonal])), shape=(size, size)
@@ -128,14 +130,17 @@ class _Course:
                 into[:] = 0.0
                 into[place] = entries[: len(rows)]
 
-        return CVODE(
-            rates,
-            jacfn=jacobian,
-            rtol=self.cohort.tolerance.relative,
-            atol=self.floor,
-            max_num_steps=self.cohort.max_steps,
-            **({"linsolver": "dense"} if dense else {"linsolver": "sparse", "sparsity": pattern}),
-        )
+        linear = {"linsolver": "dense"} if dense else {"linsolver": "sparse", "sparsity": pattern}
+        with warnings.catch_warnings():  # it warns that it will use the Jacobian it is given
+            warnings.filterwarnings("ignore", message="Custom sparse Jacobian")
+            return CVODE(
+                rates,
+                jacfn=jacobian,
+                rtol=self.cohort.tolerance.relative,
+                atol=self.floor,
+                max_num_steps=self.cohort.max_steps,
+                **linear,
+            )
 
     def _record(self, visits: np.ndarray, states: np.ndarray) -> None:
         self.solved.recorded[self.patient, visits] = states

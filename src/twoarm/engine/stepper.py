@@ -174,10 +174,8 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
     starting, rejected = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
     code = np.full(lanes, -1)  # how the lane's patient ended; -1 while under way
     exhausted = False
-    t_at, h_at, y_at, q_at, u_at = t.ctypes.data, h.ctypes.data, y.ctypes.data, q.ctypes.data, u.ctypes.data
-    floor_at, new_at, mask_at, err_at = floor.ctypes.data, new.ctypes.data, mask.ctypes.data, err.ctypes.data
 
-    while True:
+    while True:  # addresses are asked for here, because an array named only before the loop would be freed
         active, loaded = 0, False
         for lane in range(lanes):
             while patient[lane] < 0 and not exhausted:
@@ -217,10 +215,10 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
         if active == 0:
             break
         if loaded:
-            _call_constants(constants_at, p.ctypes.data, q_at)
+            _call_constants(constants_at, p.ctypes.data, q.ctypes.data)
         if starting.any():
             new[:] = u
-            _call_rates(rates_at, t_at, y_at, q_at, new_at)
+            _call_rates(rates_at, t.ctypes.data, y.ctypes.data, q.ctypes.data, new.ctypes.data)
             for lane in range(lanes):
                 if starting[lane] and patient[lane] >= 0:
                     if not restart[lane] > 0.0:
@@ -239,8 +237,8 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
                 else:
                     h[0, lane] = natural[lane]
         _call_step(
-            step_at, t_at, h_at, y_at, q_at, u_at, floor_at, k.ctypes.data, w.ctypes.data, g.ctypes.data,
-            s.ctypes.data, new_at, scalars.ctypes.data, err_at, rtol,
+            step_at, t.ctypes.data, h.ctypes.data, y.ctypes.data, q.ctypes.data, u.ctypes.data, floor.ctypes.data, k.ctypes.data, w.ctypes.data, g.ctypes.data,
+            s.ctypes.data, new.ctypes.data, scalars.ctypes.data, err.ctypes.data, rtol,
         )
 
         for lane in range(lanes):
@@ -289,7 +287,7 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
             if patient[lane] >= 0 and code[lane] > 0 and mask[0, lane] == 0.0:
                 worst = _worst(lane, error, y, new, floor, rtol)
                 out_worst[patient[lane]] = worst
-        _call_accept(accept_at, mask_at, y_at, new_at, floor_at, share)
+        _call_accept(accept_at, mask.ctypes.data, y.ctypes.data, new.ctypes.data, floor.ctypes.data, share)
         for lane in range(lanes):
             one = patient[lane]
             if one < 0:
