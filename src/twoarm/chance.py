@@ -1,8 +1,8 @@
 """Chance: every draw of the package, keyed by (seed, purpose, patient, replicate).
 
 A draw belongs to its key and to nothing else: not to the order of patients, not to who else is in the table,
-not to how many numbers another purpose used. Both arms of a trial, every back end and every subset of a cohort
-therefore see the same patient.
+not to how many numbers another purpose used. Both arms of a trial, every back end and every subset of a
+cohort therefore see the same patient.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def uniforms(
 
 
 def normals(seed: int, purpose: str, patients: ArrayLike, size: int = 1, *, replicate: int = 0) -> np.ndarray:
-    """Standard normal draws, one row a patient: `uniforms` through the inverse distribution.
+    """Draw standard normals, one row a patient: `uniforms` through the inverse distribution.
 
     Parameters
     ----------

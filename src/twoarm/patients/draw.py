@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Literal, get_args
 
 import numpy as np
@@ -110,7 +111,8 @@ def draw_patients(
     patients = pd.concat(kept, ignore_index=True)
     patients.index.name = "patient"
     unchecked = [name for name, rule in rules.items() if rule.output is not None and untreated is None]
-    patients.attrs = _attributes(population, patients) | {
+    patients.attrs = {
+        **_attributes(population),
         "seed": int(seed),
         "method": method,
         "candidates": drawn,
@@ -207,7 +209,7 @@ def _sobol(start: int, count: int, dimensions: int, seed: int) -> np.ndarray:
     return np.asarray(points) + 2.0**-32
 
 
-def _attributes(population: Population, patients: pd.DataFrame) -> dict[str, object]:
+def _attributes(population: Population) -> dict[Hashable, object]:
     """Units, sources and roles by column; where the population comes from."""
     units: dict[str, str] = {}
     sources: dict[str, str] = {}

@@ -129,7 +129,7 @@ def columns_of(patients: pd.DataFrame, name: str) -> list[str]:
     """
     if name in patients:
         return [name]
-    return [c for c in patients if c.startswith(f"{name}_") and c[len(name) + 1 :].isdecimal()]
+    return [c for c in map(str, patients) if c.startswith(f"{name}_") and c[len(name) + 1 :].isdecimal()]
 
 
 def _within(value: pd.Series, rule: Rule) -> pd.Series:

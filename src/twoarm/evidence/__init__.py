@@ -1,0 +1,1 @@
+"""Published facts: read, chosen, and compared with predictions."""

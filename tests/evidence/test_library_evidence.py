@@ -1,0 +1,119 @@
+"""The library's facts: complete, sourced, and each with one use."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import twoarm
+from twoarm.evidence.read import read_curves, read_evidence, read_program, read_trials
+
+NAMES = ["ibi363", "comparators", "oak_squamous"]
+FACTS = read_evidence(NAMES)
+FOLDER = Path(twoarm.__file__).parent / "library" / "evidence"
+
+
+def test_no_row_was_lost() -> None:
+    counts = [len(read_evidence(name)) for name in NAMES]
+    assert counts == [36, 518, 8]
+    assert FACTS["id"].is_unique
+
+
+def test_every_verified_fact_has_an_address_and_was_not_recalled() -> None:
+    sound = FACTS[FACTS["verified"]]
+    assert len(sound) == 412
+    assert sound["source_url"].str.match(r"https?://[\w.-]+").all()
+    assert not sound["note"].str.contains("recalled", case=False).any()
+    assert (FACTS.loc[~FACTS["verified"], "use"] == "none").all()
+
+
+def test_every_fact_has_one_use_and_a_reason() -> None:
+    assert set(FACTS["use"]) == {"calibrate", "validate", "none"}
+    assert (FACTS["use_reason"].str.len() > 5).all()
+
+
+def test_the_reference_molecule_is_never_fitted() -> None:
+    reference = FACTS[FACTS["drug"].str.contains("IBI363|TAK-928")]
+    assert len(reference) >= 30
+    assert "calibrate" not in set(reference["use"])
+    assert set(reference.loc[reference["use"] == "validate", "id"]) == {
+        "C012", "C013", "C028", "C029", "C039", "C040", "C041",
+    }  # fmt: skip
+
+
+def test_only_docetaxel_in_oak_squamous_is_fitted() -> None:
+    fitted = FACTS[FACTS["use"] == "calibrate"]
+    cohort = set(zip(fitted["trial_name"], fitted["drug"], fitted["histology"], strict=True))
+    assert cohort == {("OAK", "docetaxel", "squamous")}
+
+
+def test_nothing_is_both_fitted_and_checked() -> None:
+    keys = ["trial_id", "drug", "tumor", "histology", "endpoint", "biomarker_subset"]
+    fitted, checked = (
+        set(FACTS.loc[FACTS["use"] == use, keys].itertuples(index=False, name=None))
+        for use in ("calibrate", "validate")
+    )
+    assert not fitted & checked
+
+
+def test_what_is_checked_can_be_scored() -> None:
+    checked = FACTS[FACTS["use"] == "validate"]
+    alone = checked[checked["n"].isna() & checked["ci_low"].isna()]
+    # one exception, said in its reason: the only squamous chemotherapy arm after immunotherapy
+    assert alone["id"].tolist() == ["CMP-0108"]
+    assert alone["use_reason"].str.contains("squamous after immunotherapy").all()
+
+
+@pytest.mark.parametrize("column", ["value", "ci_low", "ci_high"])
+def test_numbers_are_in_the_range_of_their_unit(column: str) -> None:
+    numbers = FACTS[column].replace(np.inf, np.nan)
+    assert (numbers[FACTS["unit"] == "%"].dropna() <= 100).all()
+    assert (numbers[FACTS["unit"] == "months"].dropna() < 200).all()
+
+
+def test_counts_agree_with_their_percentage() -> None:
+    counted = FACTS[FACTS["events"].notna() & (FACTS["unit"] == "%")]
+    share = 100 * counted["events"].astype(float) / counted["n"].astype(float)
+    assert len(counted) > 50
+    assert ((share - counted["value"]).abs() <= 0.5).all()
+
+
+def test_oak_curves_fall_and_agree_with_the_medians() -> None:
+    curves = read_curves("oak_squamous_km")
+    assert curves.groupby("drug")["use"].unique().map(list).to_dict() == {
+        "atezolizumab": ["validate"],
+        "docetaxel": ["calibrate"],
+    }
+    for drug, arm in curves.groupby("drug"):
+        assert arm["month"].is_monotonic_increasing
+        for endpoint, row in (("PFS", "mPFS"), ("OS", "mOS")):
+            assert arm[endpoint].is_monotonic_decreasing
+            assert arm[endpoint].iloc[0] == 1
+            known = FACTS["id"].str.startswith("OAK") & (FACTS["drug"] == drug) & (FACTS["endpoint"] == row)
+            median = FACTS.loc[known, "value"].item()
+            below = arm.loc[arm[endpoint] < 0.5, "month"].min()
+            assert below - 1 <= median <= below
+
+
+def test_program_and_trials_are_complete() -> None:
+    events, trials = read_program("ibi363_program"), read_trials("ibi363_trials")
+    assert (len(events), len(trials)) == (27, 13)
+    assert (events["verified"].sum(), trials["verified"].sum()) == (24, 11)
+    assert (events["source_url"].str.len() > 0).equals(events["verified"])
+    phase3 = trials[trials["trial_id"] == "NCT07217301"].iloc[0]
+    assert phase3["n_planned"] == "600"
+    assert "docetaxel" in phase3["arms"]
+
+
+def test_spelling_is_that_of_the_house() -> None:
+    for path in FOLDER.glob("*.csv"):
+        header = path.read_text().splitlines()[0]
+        assert not re.search("tumour|randomis", header)
+    assert (
+        not FACTS[["tumor", "histology", "biomarker_subset", "line"]]
+        .map(lambda t: "tumour" in t)
+        .any(axis=None)
+    )
