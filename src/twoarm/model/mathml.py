@@ -127,6 +127,8 @@ class Translator:
         if kind == sbml.AST_NAME:
             name = ast.getName()
             return local[name] if name in local else self.symbol(name)
+        if kind == sbml.AST_FUNCTION_DELAY:
+            raise UnsupportedModelError(construct="delay()")
         if kind == sbml.AST_FUNCTION_RATE_OF:
             return self.rate(ast.getChild(0).getName())
         args = [self.node(child, local) for child in _children(ast)]

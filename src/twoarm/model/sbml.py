@@ -12,13 +12,15 @@ from pathlib import Path
 import antimony
 import libsbml as sbml
 
-from twoarm.errors import ModelTextError, UnsupportedModelError
+from twoarm.catalog import LARGEST, find, read_text
+from twoarm.errors import FileTooLargeError, ModelTextError, UnsupportedModelError
 from twoarm.model.equations import Model
 from twoarm.model.flatten import model_of
-from twoarm.model.sources import check_xml, imported_parts, read_text
+from twoarm.model.sources import check_xml, imported_parts
 
 __all__ = ["check_units", "read_model", "write_sbml"]
 
+_LIBRARY = Path(__file__).parents[1] / "library" / "biology"
 _ONE_AT_A_TIME = threading.RLock()  # antimony keeps what it loaded in one global place
 _HARMLESS = frozenset({"comp", "layout", "render", "groups", "annot"})  # packages that change no equation
 
@@ -102,24 +104,18 @@ def write_sbml(source: str | Path, path: str | Path) -> None:
 
 def _gather(source: str | Path) -> tuple[str, str, tuple[Path, ...], tuple[str, ...]]:
     """Name, text, folders of imported parts and texts of these."""
-    library = Path(__file__).parents[1] / "library" / "biology"
     if isinstance(source, str) and re.search(r"[\n<;=]", source):
-        name, text, folders = "text", source, (library,)
+        name, text, folders = "text", source, (_LIBRARY,)
+        if len(text.encode()) > LARGEST:
+            raise FileTooLargeError(path="the text given", size=len(text.encode()), limit=LARGEST)
     else:
-        path = Path(source)
-        if not path.suffix and not path.is_file():
-            from twoarm import catalog
-
-            path = catalog.find("biology", str(source))
-        name, text, folders = (
-            path.name,
-            read_text(path),
-            tuple(dict.fromkeys((path.resolve().parent, library))),
-        )
+        path = Path(source) if Path(source).is_file() else find("biology", source)
+        name, text = path.name, read_text(path)
+        folders = tuple(dict.fromkeys((path.resolve().parent, _LIBRARY)))
     if _is_xml(text):
         check_xml(text, name)
         return name, text, folders, ()
-    return name, text, folders, tuple(part for _, part in imported_parts(text, name, folders))
+    return name, text, folders, tuple(imported_parts(text, name, folders))
 
 
 def _is_xml(text: str) -> bool:
@@ -207,3 +203,8 @@ def _refuse(document: sbml.SBMLDocument, name: str) -> None:
     for reaction in model.getListOfReactions():
         if reaction.isSetFast() and reaction.getFast():
             raise UnsupportedModelError(construct="fast reaction", where=reaction.getId(), model=name)
+
+
+def _last_line(error: sbml.SBMLError) -> str:
+    """Return the line that says where; those before it quote the specification."""
+    return str(error.getMessage()).strip().splitlines()[-1].strip()
