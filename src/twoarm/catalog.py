@@ -35,6 +35,7 @@ KINDS = (
     Kind("protocols", "protocol", (".toml",)),
     Kind("outcomes", "outcome file", (".toml",)),
     Kind("evidence", "evidence table", (".csv",)),
+    Kind("studies", "study", (".toml",)),
 )
 _BY_WORD = {word: kind for kind in KINDS for word in (kind.folder, kind.one)}
 
@@ -82,7 +83,9 @@ def find(kind: str, name: str | os.PathLike[str]) -> Path:
     others = _aliases(kept)
     if spelled in others:
         return others[spelled]
-    raise NotInLibraryError(one=kept.one, kind=kept.folder, name=str(name), known=sorted({*found, *others}))
+    raise NotInLibraryError(
+        one=kept.one, kind=kept.folder, name=str(name), known=[*found, *others], count=len(found)
+    )
 
 
 def names(kind: str) -> list[str]:

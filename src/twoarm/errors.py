@@ -109,11 +109,12 @@ class UnknownKindError(TwoarmError, ValueError):
 class NotInLibraryError(TwoarmError, ValueError):
     """A name is neither in the library nor another name of something there."""
 
-    def __init__(self, *, one: str, kind: str, name: str, known: Sequence[str]) -> None:
-        close = get_close_matches(name.lower(), list(known), n=3)
+    def __init__(self, *, one: str, kind: str, name: str, known: Sequence[str], count: int | None = None) -> None:
+        close = get_close_matches(name.lower(), list(known), n=3, cutoff=0.75)
+        number = len(known) if count is None else count
         hint = "Close: " + ", ".join(f'"{match}"' for match in close) + ". " if close else ""
         super().__init__(
-            f'no {one} "{name}". {hint}In the library: {len(known)}; see `twoarm list {kind}`, or give a '
+            f'no {one} "{name}". {hint}In the library: {number}; see `twoarm list {kind}`, or give a '
             "path to a file of your own."
         )
 

@@ -373,7 +373,7 @@ def model_parameters(molecule: Molecule | Mapping[Any, float] | pd.Series, slot:
     Notes
     -----
     One KD needs two rates, kd = koff/kon. For the PD-1 arm the card gives kd and one rate, and the other
-    follows. For the IL-2 arm it gives one kon for all chains (chains and muteins differ by how long they hold),
+    follows. For the IL-2 arm it gives one kon for all chains (they differ by how long they hold it),
     from which koff = kon*kd; where it gives koff for CD25, kon = koff/kd there. The kd of CD122 is the native
     one times the weakening, and gamma recruitment is divided by its own weakening:
 

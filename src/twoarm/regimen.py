@@ -122,17 +122,18 @@ class Regimen:
         object.__setattr__(self, "slot", self.slot or possible[0])
         if self.slot not in possible:
             raise NoSlotError(molecule=self.molecule.name, slot=str(self.slot), slots=possible)
-        for dose in (self.dose, self.loading, *self.reductions, *(dose for dose, _ in self.priming)):
-            if dose is not None:
-                self._per(dose)
+        loading = () if self.loading is None else (self.loading,)
+        for dose in (self.dose, *loading, *self.reductions, *(dose for dose, _ in self.priming)):
+            self._per(dose)
+        start, infusion = self.start, self.infusion_days
         for _, day in self.priming:
-            if not self._days(day, "priming day") < self.start:
+            if not self._days(day, "priming day") < start:
                 raise self._wrong("priming", "is not ahead of the first full dose", "Give it an earlier day.")
         if self.interval is None and (self.max_duration or (self.max_doses or 1) > 1):
             raise self._wrong("duration", "needs a time between doses", 'Give `every`, as "3 weeks".')
         if self.max_doses is not None and self.max_doses < 1:
             raise self._wrong("max_doses", f"is {self.max_doses}", "Give at least one dose.")
-        if self.interval is not None and self.infusion_days > self.interval:
+        if self.interval is not None and infusion > self.interval:
             raise self._wrong("infusion", "lasts longer than the time between doses", "Shorten it.")
         for rule in (self.max_duration, self.reprime_after, self.reprime_after_priming):
             if rule is not None:
@@ -386,7 +387,10 @@ class Regimen:
 
     def _per(self, dose: str) -> tuple[float, tuple[str, str] | None]:
         """Amount in nmol, and the column and unit that it is counted per."""
-        said = unit_of(dose) if isinstance(dose, str) else ""
+        try:
+            said = unit_of(dose)
+        except (UnitError, TypeError):
+            said = ""
         for unit, per in _PER.items():
             try:
                 factor(said, unit, mass=self.card["mass"])
