@@ -109,7 +109,9 @@ class UnknownKindError(TwoarmError, ValueError):
 class NotInLibraryError(TwoarmError, ValueError):
     """A name is neither in the library nor another name of something there."""
 
-    def __init__(self, *, one: str, kind: str, name: str, known: Sequence[str], count: int | None = None) -> None:
+    def __init__(
+        self, *, one: str, kind: str, name: str, known: Sequence[str], count: int | None = None
+    ) -> None:
         close = get_close_matches(name.lower(), list(known), n=3, cutoff=0.75)
         number = len(known) if count is None else count
         hint = "Close: " + ", ".join(f'"{match}"' for match in close) + ". " if close else ""
@@ -131,8 +133,8 @@ class FileTooLargeError(TwoarmError, ValueError):
 
     def __init__(self, *, path: object, size: int, limit: int) -> None:
         super().__init__(
-            f"{path} holds {size / 1e6:,.1f} MB. Files of at most {limit / 1e6:g} MB are read. Split the file, "
-            "or give the right one."
+            f"{path} holds {size / 1e6:,.1f} MB. Files of at most {limit / 1e6:g} MB are read. Split the "
+            "file, or give the right one."
         )
 
 
@@ -151,8 +153,8 @@ class UnknownFieldError(TwoarmError, ValueError):
         close = get_close_matches(field, names, n=2)
         hint = f"Close: {', '.join(close)}. " if close else f"Known: {', '.join(names)}. "
         super().__init__(
-            f'{path}: field "{field}" of {place} is unknown. Only listed fields are read, so that a misspelled '
-            f"one is never passed over. {hint}Rename or remove it."
+            f'{path}: field "{field}" of {place} is unknown. Only listed fields are read, so that a '
+            f"misspelled one is never passed over. {hint}Rename or remove it."
         )
 
 
@@ -161,7 +163,7 @@ class MissingFieldError(TwoarmError, ValueError):
 
     def __init__(self, *, path: object, place: str, field: str) -> None:
         super().__init__(
-            f'{path}: {place} has no "{field}", which is required. Add it, as a value or range with its source.'
+            f'{path}: {place} has no "{field}", which is required. Add it, with its source.'
         )
 
 
@@ -177,8 +179,8 @@ class EntryFormError(TwoarmError, ValueError):
 
     def __init__(self, *, given: str) -> None:
         super().__init__(
-            f"entry with {given}. An entry has `value`, or `low` and `high`, or both, or `choices`, and always "
-            "a `source`. Write, as an example, "
+            f"entry with {given}. An entry has `value`, or `low` and `high`, or both, or `choices`, and "
+            "always a `source`. Write, as an example, "
             '{ low = "0.1 nM", high = "2 nM", scale = "log", source = "assumed", note = "no public value" }.'
         )
 
