@@ -52,7 +52,7 @@ def read_evidence(name_or_path: str | Path | Sequence[str | Path]) -> pd.DataFra
     Parameters
     ----------
     name_or_path : str, Path, or a sequence of them
-        Name in the library, as ``"ibi363"``, or path of a CSV file with at least the columns `NEEDED`.
+        Name in the library, as ``"comparators"``, or path of a CSV file with at least the columns `NEEDED`.
 
     Returns
     -------
@@ -108,8 +108,7 @@ def read_program(name_or_path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     name_or_path : str or Path
-        Name in the library, as ``"ibi363_program"``, or path of a CSV file with the columns
-        `PROGRAM_COLUMNS`.
+        Name in the library, or path of a CSV file with the columns `PROGRAM_COLUMNS`.
 
     Returns
     -------
@@ -136,7 +135,7 @@ def read_trials(name_or_path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     name_or_path : str or Path
-        Name in the library, as ``"ibi363_trials"``, or path of a CSV file with the columns `TRIAL_COLUMNS`.
+        Name in the library, or path of a CSV file with the columns `TRIAL_COLUMNS`.
 
     Returns
     -------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,10 +13,8 @@ from twoarm import catalog
 from twoarm.errors import PopulationError
 from twoarm.patients.distributions import Bernoulli, Categorical, Conditional, Distribution
 from twoarm.patients.formulas import FORMULAS
+from twoarm.patients.inherit import NAME, inherited
 from twoarm.patients.plausible import Rule
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_TABLES = ("variables", "derived", "plausibility")
 
 
 class _Entry(BaseModel):
@@ -179,16 +175,7 @@ def read_population(name_or_path: str | Path) -> Population:
     'io_resistant_squamous_nsclc'
     """
     path = catalog.find("populations", name_or_path)
-    raw, digest = catalog.read_toml(path), catalog.digest(path)
-    if "extends" in raw:
-        parent_path = _parent(path, raw["extends"])
-        parent = catalog.read_toml(parent_path)
-        if "extends" in parent:
-            raise PopulationError(
-                file=path.name, where="extends", what=f"{parent_path.name} extends another population itself"
-            )
-        digest = hashlib.sha256(f"{digest} {catalog.digest(parent_path)}".encode()).hexdigest()
-        raw = _merge(parent, raw, path.name)
+    raw, digest = inherited(path)
     try:
         return Population.model_validate(raw | {"digest": digest})
     except ValidationError as invalid:
@@ -240,7 +227,7 @@ def _check_names(population: Population) -> None:
     if both:
         raise ValueError(f"{min(both)} is drawn and derived; keep one")
     for name in [*population.variables, *population.derived, *population.plausibility]:
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a name of lower-case letters, digits and underscores")
     seen = set()
     for entry in population.correlations:
@@ -292,55 +279,3 @@ def _check_derived(population: Population) -> None:
         first = next(iter(FORMULAS[entry.formula].arguments))
         if entry.formula in ("total", "if_present") and levels[entry.arguments[first]] != "lesion":
             raise ValueError(f"{name}: {entry.formula} takes a lesion-level {first}")
-
-
-def _parent(child: Path, name: object) -> Path:
-    """File of the parent: beside the child, else in the library."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise PopulationError(file=child.name, where="extends", what=f"{name!r} is not a population's name")
-    beside = child.with_name(f"{name}.toml")
-    return beside if beside.is_file() else catalog.find("populations", name)
-
-
-def _merge(parent: dict[str, Any], child: dict[str, Any], file: str) -> dict[str, Any]:
-    """Put the child's tables over the parent's; entries of the child replace, `without` drops."""
-    _check_tables(parent, file)
-    _check_tables(child, file)
-    child = dict(child)
-    dropped = child.pop("without", [])
-    known = {name for table in _TABLES for name in parent.get(table, {})}
-    if not isinstance(dropped, list) or not all(name in known for name in dropped):
-        raise PopulationError(file=file, where="without", what="it lists what the parent does not have")
-    merged = parent | child
-    own = {name for table in _TABLES for name in child.get(table, {})}
-    for table in _TABLES:
-        kept = {k: v for k, v in parent.get(table, {}).items() if k not in dropped and k not in own}
-        # the parent's order first: a child that changes one entry keeps the draws of the others
-        names = [k for k in parent.get(table, {}) if k in kept or k in child.get(table, {})]
-        names += [k for k in child.get(table, {}) if k not in names]
-        merged[table] = {k: child.get(table, {}).get(k, kept.get(k)) for k in names}
-    own_pairs = [set(entry["between"]) for entry in child.get("correlations", [])]
-    merged["correlations"] = [
-        entry
-        for entry in parent.get("correlations", [])
-        if set(entry["between"]) not in own_pairs and set(entry["between"]) <= merged["variables"].keys()
-    ] + child.get("correlations", [])
-    return merged
-
-
-def _check_tables(raw: dict[str, Any], file: str) -> None:
-    """Tables are tables and correlations name pairs, before two files are put together."""
-    for table in _TABLES:
-        if not isinstance(raw.get(table, {}), dict):
-            raise PopulationError(file=file, where=table, what="it is not a table")
-    pairs = raw.get("correlations", [])
-    named = isinstance(pairs, list) and all(
-        isinstance(entry, dict)
-        and isinstance(entry.get("between"), list)
-        and all(isinstance(name, str) for name in entry["between"])
-        for entry in pairs
-    )
-    if not named:
-        raise PopulationError(
-            file=file, where="correlations", what='an entry has no between = ["one", "other"]'
-        )
