@@ -603,3 +603,23 @@ class NoSuchEvidenceError(TwoarmError, ValueError):
             f'no fact has the {column} "{text}". {hint}The texts are matched whole. Choose one of the '
             f"{len(known)} of that column."
         )
+
+
+class EventsNotReachedError(TwoarmError, ValueError):
+    """A data cut that waits for more events than there are."""
+
+    def __init__(self, *, endpoint: str, asked: int, found: int) -> None:
+        super().__init__(
+            f"cut at {asked} events of {endpoint}, and only {found} happened in the whole follow-up. A cut by events "
+            "needs that many. Ask for fewer, follow patients longer, or cut by `cutoff`."
+        )
+
+
+class ArmsToCompareError(TwoarmError, ValueError):
+    """A comparison of arms that cannot be made."""
+
+    def __init__(self, *, arms: Sequence[str], wanted: str) -> None:
+        super().__init__(
+            f'arm "{wanted}" is not in the table, which has {", ".join(arms)}. A comparison takes two arms that have '
+            "patients. Name one of them."
+        )

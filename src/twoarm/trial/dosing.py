@@ -173,7 +173,9 @@ def decide(schedule: Schedule, rules: Rules, day: np.ndarray, orders: Orders, re
     return _give(schedule, rules, day, due)
 
 
-def exposures(labels: np.ndarray, arm_of: np.ndarray, day: np.ndarray, given: np.ndarray, arms: Mapping[str, Arm]) -> pd.DataFrame:
+def exposures(
+    labels: np.ndarray, arm_of: np.ndarray, day: np.ndarray, given: np.ndarray, arms: Mapping[str, Arm]
+) -> pd.DataFrame:
     """One row for each dose given today.
 
     Parameters
@@ -199,7 +201,14 @@ def exposures(labels: np.ndarray, arm_of: np.ndarray, day: np.ndarray, given: np
         for arm, part, step in zip(arm_of[row], treatment, level, strict=True)
     ]
     return pd.DataFrame(
-        {"patient": labels[row], "arm": arm_of[row], "treatment": treatment, "day": day[row], "level": level, "dose": words}
+        {
+            "patient": labels[row],
+            "arm": arm_of[row],
+            "treatment": treatment,
+            "day": day[row],
+            "level": level,
+            "dose": words,
+        }
     )
 
 

@@ -31,7 +31,9 @@ def _value(raw: Any, info: ValidationInfo) -> Any:
     if isinstance(raw, Mapping) and "value" in raw:
         for field in raw:
             if field not in _ENTRY:
-                raise ValueError(f'an entry has no "{field}". It has {", ".join(_ENTRY)}. Rename or remove it.')
+                raise ValueError(
+                    f'an entry has no "{field}". It has {", ".join(_ENTRY)}. Rename or remove it.'
+                )
         if not raw.get("source"):
             raise ValueError('entry without a source. A number never stands without one. Add source = "...".')
         if raw["source"] == "assumed" and not raw.get("note"):
@@ -144,7 +146,9 @@ def check_card(raw: Mapping[str, Any], model: type[_Card], path: Path | None) ->
     place = ".".join(str(part) for part in problem["loc"][:-1]) or "the file"
     field = str(problem["loc"][-1]) if problem["loc"] else "the file"
     if problem["type"] == "extra_forbidden":
-        raise UnknownFieldError(path=path, place=place, field=field, known=_fields(model, problem["loc"][:-1]))
+        raise UnknownFieldError(
+            path=path, place=place, field=field, known=_fields(model, problem["loc"][:-1])
+        )
     if problem["type"] == "missing":
         raise MissingFieldError(path=path, place=place, field=field)
     where = ".".join(str(part) for part in problem["loc"]) or "the file"

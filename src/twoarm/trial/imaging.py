@@ -161,7 +161,13 @@ def read_diameters(
 
 
 def new_lesion_days(
-    sld: np.ndarray, days: np.ndarray, patients: np.ndarray, rule: NewLesions, *, seed: int, replicate: int = 0
+    sld: np.ndarray,
+    days: np.ndarray,
+    patients: np.ndarray,
+    rule: NewLesions,
+    *,
+    seed: int,
+    replicate: int = 0,
 ) -> np.ndarray:
     """Day from which a new lesion can be seen.
 

@@ -89,7 +89,9 @@ class Toxicity(Card):
     @model_validator(mode="after")
     def _grades(self) -> Toxicity:
         if set(self.limits) - set("12345") or not self.limits:
-            raise ValueError('limits are named by grade, "1" to "5". Write, as an example, { "3" = 2.2, "4" = 4.0 }.')
+            raise ValueError(
+                'limits are named by grade, "1" to "5". Write, as an example, { "3" = 2.2, "4" = 4.0 }.'
+            )
         severity = grade_limits(self)[1]
         if (np.diff(severity) <= 0).any():
             raise ValueError(f"limits {self.limits} do not get worse with the grade. Sort them.")

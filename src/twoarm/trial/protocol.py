@@ -11,7 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from twoarm.regimen import Regimen
 from twoarm.trial.entry import SOURCED, Card, measured, read_card
+from twoarm.units import quantity
+
+
+_OPEN = 3652.5  # days; an end that was not given
 
 
 class Priming(Card):
@@ -32,16 +37,17 @@ class Treatment(Card):
     """One molecule of an arm: how much, how often, how long, and what happens when it is not tolerated."""
 
     molecule: Annotated[Any, SOURCED]
-    slot: Annotated[str, SOURCED] | None = None
+    slot: Annotated[str | None, SOURCED] = None
     dose: Annotated[str, SOURCED]
     every: Annotated[float, measured("day", above=0)]
-    infusion: Annotated[str, SOURCED] | None = None
+    infusion: Annotated[str | None, SOURCED] = None
     start: Annotated[float, measured("day", at_least=0)]
     max_duration: Annotated[float, measured("day", above=0)]
     reductions: Annotated[tuple[str, ...], SOURCED] = ()
     longest_delay: Annotated[float, measured("day", above=0)]
     priming: Priming | None = None
     re_priming: RePriming | None = None
+    draw: Mapping[str, float] | None = None
 
 
 class Arm(Card):
@@ -55,7 +61,7 @@ class Arm(Card):
 class Enrollment(Card):
     """How many patients, how fast."""
 
-    patients: Annotated[int, SOURCED, Field(gt=0)] | None = None
+    patients: Annotated[int | None, SOURCED, Field(gt=0)] = None
     rate: Annotated[float, measured("1/day", above=0)]
     ramp: Annotated[float, measured("day", at_least=0)] = 0.0
 
@@ -94,7 +100,7 @@ class FollowUp(Card):
     horizon: Annotated[float, measured("day", above=0)]
     every: Annotated[float, measured("day", above=0)]
     endpoint: Annotated[Literal["OS", "PFS"], SOURCED]
-    events: Annotated[int, SOURCED, Field(gt=0)] | None = None
+    events: Annotated[int | None, SOURCED, Field(gt=0)] = None
 
 
 class Protocol(Card):
@@ -148,7 +154,9 @@ class Protocol(Card):
         whole = sum(arm.share for arm in self.arms.values())
         for size in self.randomization.block_sizes:
             if size <= 0 or size % whole:
-                raise ValueError(f"block size {size} is not a multiple of the shares' sum, {whole}. Change one of them.")
+                raise ValueError(
+                    f"block size {size} is not a multiple of the shares' sum, {whole}. Change one of them."
+                )
         return self
 
     @property
@@ -185,19 +193,44 @@ def read_protocol(name: str | Path) -> Protocol:
 
 def _arm(name: str, arm: Any) -> Any:
     """An arm given as one regimen or several, as the fields of an `Arm`."""
-    regimens = [arm] if hasattr(arm, "dose_rows") else arm
+    regimens = [arm] if isinstance(arm, Regimen) else arm
     if not isinstance(regimens, (list, tuple)):
         return arm
     return {"label": name, "share": 1, "treatments": [_treatment(regimen) for regimen in regimens]}
 
 
-def _treatment(regimen: Any) -> dict[str, Any]:
-    """A regimen as the fields of a `Treatment`."""
-    raise NotImplementedError
+def _treatment(regimen: Regimen) -> dict[str, Any]:
+    """A regimen as the fields of a `Treatment`; without an end it goes on as long as the trial."""
+    fields: dict[str, Any] = {
+        "molecule": regimen.molecule,
+        "slot": regimen.slot,
+        "dose": regimen.dose,
+        "every": f"{regimen.interval or _OPEN} days",
+        "infusion": regimen.infusion,
+        "start": f"{regimen.start} days",
+        "max_duration": (regimen.max_duration or f"{_OPEN} days") if regimen.interval else "1 day",
+        "reductions": regimen.reductions,
+        "longest_delay": f"{_OPEN} days",
+        "draw": regimen.draw,
+    }
+    if regimen.priming:
+        dose, day = regimen.priming[0]
+        lead = regimen.start - (quantity(day, "day") if isinstance(day, str) else float(day))
+        fields |= {"start": f"{regimen.start - lead} days", "priming": {"dose": dose, "lead": f"{lead} days"}}
+    again = {"after_priming": regimen.reprime_after_priming, "after_last_dose": regimen.reprime_after}
+    if any(again.values()):
+        fields["re_priming"] = {name: pause or f"{_OPEN} days" for name, pause in again.items()}
+    return fields
 
 
 def _imaging(words: str) -> dict[str, Any]:
     """``every 6 weeks`` as the fields of an `Imaging`."""
     every = words.removeprefix("every ").strip()
-    fields = {"every": every, "until": "0 days", "later_every": every, "window": "0 days", "stable_from": every}
+    fields = {
+        "every": every,
+        "until": "0 days",
+        "later_every": every,
+        "window": "0 days",
+        "stable_from": every,
+    }
     return {**fields, "confirm": True, "treat_beyond_progression": False}

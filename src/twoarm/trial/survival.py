@@ -93,7 +93,8 @@ def log_time(
     eta = link.growth_emax * growth / (growth + link.growth_ec50)
     eta = eta + link.time_to_growth * (weeks_to_growth - link.time_to_growth_reference)
     treated = days >= np.nan_to_num(next_therapy_day, nan=np.inf)[:, None]
-    return np.asarray(eta + fixed[:, None] + link.next_therapy * treated)
+    eta = eta + fixed[:, None] + link.next_therapy * treated
+    return np.where(np.isnan(sld), np.nan, eta)
 
 
 def first_crossing(rate: np.ndarray, days: np.ndarray, limit: np.ndarray) -> np.ndarray:

@@ -30,7 +30,9 @@ class Orders(NamedTuple):
     stop: np.ndarray
 
 
-def draw_disposition(rules: ToxicitySet, patients: np.ndarray, *, seed: int, replicate: int = 0) -> Disposition:
+def draw_disposition(
+    rules: ToxicitySet, patients: np.ndarray, *, seed: int, replicate: int = 0
+) -> Disposition:
     """Shared frailty, and one logistic draw for each kind of event.
 
     Parameters
@@ -118,7 +120,7 @@ def grade(kind: Toxicity, driver: np.ndarray, frailty: np.ndarray, scatter: np.n
     return np.where(valid, np.concatenate([[0], grades])[steps], 0)
 
 
-def orders(rules: ToxicitySet, current: np.ndarray, worst: np.ndarray, before: np.ndarray) -> Orders:
+def orders(rules: ToxicitySet, current: np.ndarray, since_dose: np.ndarray) -> Orders:
     """Whether the next dose is held, reduced or never given.
 
     Parameters
@@ -127,21 +129,17 @@ def orders(rules: ToxicitySet, current: np.ndarray, worst: np.ndarray, before: n
         From which grade each kind holds, reduces, stops.
     current : (patient, kind) int array
         Grades on the day of the decision.
-    worst : (patient, kind) int array
-        Worst grades since the last dose.
-    before : (patient, kind) int array
-        Worst grades up to the last dose: a lasting event reduces once, when it first becomes that bad, unless it came
-        and went (a count), which reduces every time.
+    since_dose : (patient, kind) int array
+        Worst grades since the last dose; of a kind that never recovers only what is new since then.
 
     Returns
     -------
     Orders
-        `hold`, `reduce`, `stop`.
+        `hold` by what is there today; `reduce` and `stop` by the worst since the last dose.
     """
     hold, reduce, stop = (
-        np.array([getattr(kind, name) for kind in rules.kinds]) for name in ("hold_at", "reduce_at", "stop_at")
+        np.array([getattr(kind, name) for kind in rules.kinds])
+        for name in ("hold_at", "reduce_at", "stop_at")
     )
-    lasting = np.array([kind.summary == "last" for kind in rules.kinds])
-    fresh = (worst >= reduce) & ~(lasting & (before >= reduce))
-    newly = (worst >= stop) | (current >= stop)
-    return Orders((current >= hold).any(axis=1), fresh.any(axis=1), newly.any(axis=1))
+    asked = (current >= hold, since_dose >= reduce, since_dose >= stop)
+    return Orders(*(part.any(axis=1) for part in asked))

@@ -1,0 +1,418 @@
+"""The clinic: what is known about each patient, and what happens at a scan, at a dose, at a death.
+
+Arrays over patients; no ODE and no molecule. What the biology did comes in as numbers (`Window`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from twoarm.trial import dosing, imaging, recist, survival, toxicity
+from twoarm.trial.outcomes import Outcomes
+from twoarm.trial.protocol import Protocol
+from twoarm.units import quantity
+
+WEEK = 7.0
+_NEVER = np.inf
+
+
+class Window(NamedTuple):
+    """What the biology did from each patient's last decision to the next.
+
+    Attributes
+    ----------
+    who : (m,) int array
+        Rows of the patients who took part.
+    begin, end : (m,) float array [day]
+        Their window; `end` is earlier than planned where the integration failed.
+    diameters : (m, lesion) float array [mm]
+        True diameters at the end.
+    sld : (m,) float array [mm]
+        True sum of diameters at the end.
+    drivers : dict of str to (m, sample) float array
+        Drivers of adverse events, in time order, the end last; NaN where not sampled.
+    status : (m,) int array
+        0 where the integration reached the end.
+    """
+
+    who: np.ndarray
+    begin: np.ndarray
+    end: np.ndarray
+    diameters: np.ndarray
+    sld: np.ndarray
+    drivers: dict[str, np.ndarray]
+    status: np.ndarray
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is fixed before the first patient enters: rules, draws, baselines. One row a patient."""
+
+    labels: np.ndarray
+    arm_of: np.ndarray
+    albumin: np.ndarray
+    baseline: np.ndarray
+    nodal: np.ndarray
+    protocol: Protocol
+    outcomes: Outcomes
+    seed: int
+    replicate: int
+    rules: dosing.Rules
+    plan: imaging.VisitPlan
+    noise: imaging.ReaderError
+    non_target_present: np.ndarray
+    non_target_limit: np.ndarray
+    disposition: toxicity.Disposition
+    lifetime: np.ndarray
+    background: np.ndarray
+    lost: np.ndarray
+    end: np.ndarray
+    weeks: np.ndarray
+    after_dose: np.ndarray
+
+
+@dataclass
+class State:
+    """What is known so far; changed in place, window by window. One row a patient."""
+
+    schedule: dosing.Schedule
+    now: np.ndarray
+    next_scan: np.ndarray
+    death: np.ndarray
+    new_lesion: np.ndarray
+    progression: np.ndarray
+    progression_by: np.ndarray
+    status: np.ndarray
+    sld: np.ndarray
+    diameters: np.ndarray
+    too_small: np.ndarray
+    non_target: np.ndarray
+    new_seen: np.ndarray
+    target: np.ndarray
+    overall: np.ndarray
+    total: np.ndarray
+    nadir: np.ndarray
+    current: np.ndarray
+    since_dose: np.ndarray
+    worst: np.ndarray
+    exposures: list[pd.DataFrame] = field(default_factory=list)
+    toxicities: list[pd.DataFrame] = field(default_factory=list)
+
+    @property
+    def active(self) -> np.ndarray:
+        """Who is still followed."""
+        return np.isinf(self.death) & (self.status == 0)
+
+
+def set_up(
+    labels: np.ndarray,
+    arm_of: np.ndarray,
+    albumin: np.ndarray,
+    baseline: np.ndarray,
+    nodal: np.ndarray,
+    *,
+    protocol: Protocol,
+    outcomes: Outcomes,
+    seed: int,
+    replicate: int,
+) -> Setup:
+    """Draw everything that is fixed before the first dose.
+
+    Parameters
+    ----------
+    labels, arm_of : (patient,) arrays
+        Patient labels and arms.
+    albumin : (patient,) float array [g/L]
+        At baseline.
+    baseline : (patient, lesion) float array [mm]
+        True diameters; 0 for lesions that a patient does not have.
+    nodal : (patient, lesion) bool array
+        Which lesions are lymph nodes.
+    protocol, outcomes : Protocol, Outcomes
+        The files.
+    seed, replicate : int
+        Key of the draws.
+
+    Returns
+    -------
+    Setup
+        Draws keyed by (seed, patient, purpose): the same patient in every arm.
+    """
+    link, horizon = outcomes.survival, np.floor(protocol.follow_up.horizon)
+    key = {"seed": seed, "replicate": replicate}
+    plan = imaging.plan_visits(protocol.imaging, outcomes.reader, labels, last_day=horizon, **key)
+    visits, lesions = plan.planned.size, baseline.shape[1]
+    present, limit = imaging.non_target_limits(outcomes.non_target, labels, **key)
+    background, lost = (
+        np.ceil(survival.exponential_days(seed, purpose, labels, rate, replicate=replicate))
+        for purpose, rate in (("background death", link.background), ("dropout", link.dropout))
+    )
+    return Setup(
+        labels=labels,
+        arm_of=arm_of,
+        albumin=albumin,
+        baseline=baseline,
+        nodal=nodal,
+        protocol=protocol,
+        outcomes=outcomes,
+        seed=seed,
+        replicate=replicate,
+        rules=dosing.rules_of(protocol.arms, arm_of),
+        plan=plan,
+        noise=imaging.draw_reader_error(outcomes.reader, labels, visits, lesions, **key),
+        non_target_present=present,
+        non_target_limit=limit,
+        disposition=toxicity.draw_disposition(outcomes.toxicity, labels, **key),
+        lifetime=survival.lifetimes(seed, labels, link, replicate=replicate),
+        background=background,
+        lost=lost,
+        end=np.minimum(np.minimum(background, lost), horizon),
+        weeks=np.arange(0.0, horizon + WEEK, WEEK),
+        after_dose=np.array([quantity(text, "day") for text in outcomes.toxicity.after_dose]),
+    )
+
+
+def admit(setup: Setup) -> State:
+    """State on day 0, with the baseline scan read.
+
+    Parameters
+    ----------
+    setup : Setup
+        From `set_up`.
+
+    Returns
+    -------
+    State
+        Nothing has happened yet.
+    """
+    n, visits, lesions = setup.labels.size, setup.plan.planned.size, setup.baseline.shape[1]
+    kinds = len(setup.outcomes.toxicity.kinds)
+    state = State(
+        schedule=dosing.open_schedule(setup.rules),
+        now=np.zeros(n),
+        next_scan=np.ones(n, int),
+        death=np.full(n, _NEVER),
+        new_lesion=np.full(n, np.nan),
+        progression=np.full(n, np.nan),
+        progression_by=np.full(n, "", dtype=object),
+        status=np.zeros(n, int),
+        sld=np.full((n, setup.weeks.size), np.nan),
+        diameters=np.full((n, visits, lesions), np.nan),
+        too_small=np.zeros((n, visits, lesions), bool),
+        non_target=np.full((n, visits), "NE", dtype=object),
+        new_seen=np.zeros((n, visits), bool),
+        target=np.full((n, visits), "", dtype=object),
+        overall=np.full((n, visits), "", dtype=object),
+        total=np.full((n, visits), np.nan),
+        nadir=np.full((n, visits), np.nan),
+        current=np.zeros((n, kinds), int),
+        since_dose=np.zeros((n, kinds), int),
+        worst=np.zeros((n, kinds), int),
+    )
+    noise = setup.noise
+    read = imaging.read_diameters(
+        setup.baseline, noise.proportional[:, 0], noise.additive[:, 0], setup.outcomes.reader
+    )
+    # a lesion chosen at baseline was measured there: a reading lost to error counts as the smallest measurable one
+    least = setup.outcomes.reader.measurable_from
+    state.diameters[:, 0] = np.where(setup.baseline > 0, np.maximum(read[0], least), 0.0)
+    state.total[:, 0] = state.diameters[:, 0].sum(axis=1)
+    state.non_target[:, 0] = np.where(setup.non_target_present, "NN", "none")
+    return state
+
+
+def give_doses(setup: Setup, state: State) -> np.ndarray:
+    """Decide on the doses due today and write them down.
+
+    Parameters
+    ----------
+    setup, state : Setup, State
+        `state` is changed in place.
+
+    Returns
+    -------
+    (patient, treatment) int array
+        As `twoarm.trial.dosing.decide`.
+    """
+    rules, schedule = setup.outcomes.toxicity, state.schedule
+    active = state.active & (state.now < setup.end)
+    today = np.where(active, state.now, np.nan)
+    due = (schedule.due <= today[:, None]).any(axis=1)
+    orders = toxicity.orders(rules, state.current, state.since_dose)
+    given = dosing.decide(schedule, setup.rules, today, orders, rules.recheck)
+    dosed = due & (given >= dosing.PRIMING).any(axis=1)
+    state.since_dose[dosed] = 0
+    if dosed.any():
+        arms = setup.protocol.arms
+        state.exposures.append(dosing.exposures(setup.labels, setup.arm_of, state.now, given, arms))
+    return given
+
+
+def next_stop(setup: Setup, state: State) -> np.ndarray:
+    """Day of each patient's next decision.
+
+    Parameters
+    ----------
+    setup, state : Setup, State
+        After `give_doses`.
+
+    Returns
+    -------
+    (patient,) float array [day]
+        The next dose, scan, call or the end, whichever comes first.
+    """
+    call = state.now + setup.protocol.follow_up.every
+    return np.minimum.reduce([state.schedule.due.min(axis=1), _scan_day(setup, state), call, setup.end])
+
+
+def sample_days(setup: Setup, state: State, who: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Days on which the drivers of adverse events are looked at.
+
+    Parameters
+    ----------
+    setup, state : Setup, State
+        After `give_doses`.
+    who : (m,) int array
+        Rows of the patients.
+    end : (m,) float array [day]
+        End of their window.
+
+    Returns
+    -------
+    (m, sample) float array [day]
+        Days after the last dose that lie in the window, and its end; NaN elsewhere.
+    """
+    last = np.fmax.reduce(state.schedule.last[who], axis=1)[:, None]
+    days = last + setup.after_dose
+    inside = (days > state.now[who, None]) & (days < end[:, None])
+    related = end[:, None] <= last + setup.outcomes.toxicity.counts_for
+    return np.where(related, np.column_stack([np.where(inside, days, np.nan), end]), np.nan)
+
+
+def live_through(setup: Setup, state: State, window: Window, weekly_sld: np.ndarray) -> None:
+    """Take in one window: growth, deaths, adverse events, scans.
+
+    Parameters
+    ----------
+    setup, state : Setup, State
+        `state` is changed in place.
+    window : Window
+        What the biology did.
+    weekly_sld : (m, week) float array [mm]
+        True sum of diameters on the weeks of the window; NaN elsewhere.
+    """
+    who = window.who
+    state.sld[who] = np.where(np.isnan(weekly_sld), state.sld[who], weekly_sld)
+    state.status[who] = window.status
+    state.now[who] = window.end
+    _grow_and_die(setup, state, who)
+    _grade(setup, state, window)
+    alive = state.active[who] & (window.end < setup.lost[who])
+    _scan(setup, state, window, alive & (window.end == _scan_day(setup, state)[who]))
+    everyone = np.ones(state.now.size, bool)
+    dosing.stop(state.schedule, everyone & ~np.isinf(state.death), state.death, "death")
+    dosing.stop(state.schedule, state.status != 0, state.now, "failed")
+    dosing.stop(state.schedule, state.now >= setup.lost, setup.lost, "lost to follow-up")
+
+
+def next_therapy(setup: Setup, state: State) -> np.ndarray:
+    """Day on which the next line begins; NaN for none [day]."""
+    link = setup.outcomes.survival
+    return survival.next_therapy_days(
+        setup.seed, setup.labels, state.progression, link, replicate=setup.replicate
+    )
+
+
+def _scan_day(setup: Setup, state: State) -> np.ndarray:
+    """Day of each patient's next scan; infinite where there is none."""
+    visits = setup.plan.planned.size
+    place = np.minimum(state.next_scan, visits - 1)
+    day = setup.plan.days[np.arange(place.size), place]
+    return np.where((state.next_scan < visits) & np.isnan(state.progression), day, _NEVER)
+
+
+def _grow_and_die(setup: Setup, state: State, who: np.ndarray) -> None:
+    """New lesions and deaths up to now, from the course so far."""
+    weeks = min(setup.weeks.size, int(state.now[who].max() // WEEK) + 2)
+    days, sld, now = setup.weeks[:weeks], state.sld[who, :weeks], state.now[who]
+    key = {"seed": setup.seed, "replicate": setup.replicate}
+    appeared = imaging.new_lesion_days(sld, days, setup.labels[who], setup.outcomes.new_lesions, **key)
+    state.new_lesion[who] = np.where(appeared <= now, np.ceil(appeared), np.nan)
+    later = next_therapy(setup, state)[who]
+    eta = survival.log_time(sld, days, setup.albumin[who], later, setup.outcomes.survival)
+    cancer = np.ceil(survival.cancer_death_days(eta, days, setup.lifetime[who]))
+    death = np.fmin(cancer, setup.background[who])
+    state.death[who] = np.where(death <= now, death, _NEVER)
+
+
+def _grade(setup: Setup, state: State, window: Window) -> None:
+    """Grades of this window, and a record of each grade reached for the first time."""
+    who, brought = window.who, setup.disposition
+    for place, kind in enumerate(setup.outcomes.toxicity.kinds):
+        samples = window.drivers[kind.driver]
+        draws = (brought.frailty[who], brought.scatter[who, place])
+        peak = toxicity.grade(kind, toxicity.summarize(samples, kind.summary), *draws)
+        state.current[who, place] = toxicity.grade(kind, samples[:, -1], *draws)
+        worse = peak > state.worst[who, place]
+        counted = np.where(worse, peak, 0) if kind.summary == "last" else peak
+        state.since_dose[who, place] = np.maximum(state.since_dose[who, place], counted)
+        state.worst[who, place] = np.maximum(state.worst[who, place], peak)
+        if worse.any():
+            rows = {"patient": setup.labels[who[worse]], "toxicity": kind.name, "grade": peak[worse]}
+            state.toxicities.append(pd.DataFrame({**rows, "day": window.end[worse]}))
+
+
+def _scan(setup: Setup, state: State, window: Window, due: np.ndarray) -> None:
+    """Read the scans due at the end of the window and judge them."""
+    who = window.who[due]
+    if not who.size:
+        return
+    visit = state.next_scan[who]
+    held = ~setup.plan.missed[who, visit]
+    seen, at = who[held], visit[held]
+    noise, rule = setup.noise, setup.outcomes.non_target
+    read, small = imaging.read_diameters(
+        window.diameters[due][held],
+        noise.proportional[seen, at],
+        noise.additive[seen, at],
+        setup.outcomes.reader,
+    )
+    sld = window.sld[due][held]
+    lowest = np.fmin(np.nanmin(state.sld[seen], axis=1), sld)
+    limits = (setup.non_target_present[seen], setup.non_target_limit[seen])
+    state.diameters[seen, at], state.too_small[seen, at] = read, small
+    state.non_target[seen, at] = imaging.read_non_target(sld, lowest, *limits, rule)
+    state.new_seen[seen, at] = state.new_lesion[seen] <= state.now[seen]
+    state.next_scan[who] += 1
+    _judge(setup, state, who, visit)
+
+
+def _judge(setup: Setup, state: State, who: np.ndarray, visit: np.ndarray) -> None:
+    """RECIST of all visits up to this one, and what progression brings."""
+    last = int(visit.max()) + 1
+    took_place = np.arange(last) <= visit[:, None]
+    mm = recist.small_lesion_rule(state.diameters[who, :last], state.too_small[who, :last])
+    course = recist.target_course(mm, setup.nodal[who])
+    target = np.where(took_place, course.response, "")
+    overall = recist.overall_response(target, state.non_target[who, :last], state.new_seen[who, :last])
+    for record, part in (
+        ("target", target),
+        ("overall", overall),
+        ("total", course.total),
+        ("nadir", course.nadir),
+    ):
+        getattr(state, record)[who, :last] = part
+    row = np.arange(who.size)
+    worse = overall[row, visit] == "PD"
+    found = [target[row, visit] == "PD", state.new_seen[who, visit]]
+    by = np.select(found, ["target", "new lesion"], default="non-target")
+    state.progression[who[worse]] = state.now[who[worse]]
+    state.progression_by[who[worse]] = by[worse]
+    if not setup.protocol.imaging.treat_beyond_progression:
+        stops = np.zeros(state.now.size, bool)
+        stops[who[worse]] = True
+        dosing.stop(state.schedule, stops, state.now, "progression")
