@@ -6,6 +6,7 @@ Works on any table with the columns of `cut`, so real data can be fed to it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,8 @@ def analyze(
     Parameters
     ----------
     table : DataFrame, index patient
-        From `cut`: `arm bor grade OS_day OS_event PFS_day PFS_event follow_up`, and `stratum` if `stratified`.
+        From `cut`: `arm bor grade OS_day OS_event PFS_day PFS_event follow_up`, and `stratum` if
+        `stratified`.
     arms : sequence of str, optional
         Order of the arms; the first is compared with the last. Left out, that of the protocol.
     stratified : bool
@@ -56,9 +58,10 @@ def analyze(
     Returns
     -------
     DataFrame
-        `quantity arm value low high unit n events`: for each arm "ORR", "DCR", "Grade >= 3 events", "Median follow-up",
-        "Median PFS", "PFS at 6 months", ...; then, with arm "", "Hazard ratio of PFS", "Log-rank p of PFS" and of OS.
-        Intervals of 95 %; an end that is not reached is infinite.
+        `quantity arm value low high unit n events`: for each arm "ORR", "DCR", "Grade >= 3 events",
+        "Median follow-up",
+        "Median PFS", "PFS at 6 months", ...; then, with arm "", "Hazard ratio of PFS", "Log-rank p of PFS"
+        and of OS. Intervals of 95 %; an end that is not reached is infinite.
 
     Raises
     ------
@@ -67,8 +70,8 @@ def analyze(
 
     Notes
     -----
-    Patients without an evaluable scan count as non-responders. Median follow-up is by reversed Kaplan-Meier. Survival
-    intervals are on the log(-log) scale; ties in the Cox model by Efron.
+    Patients without an evaluable scan count as non-responders. Median follow-up is by reversed Kaplan-Meier.
+    Survival intervals are on the log(-log) scale; ties in the Cox model by Efron.
 
     References
     ----------
@@ -140,8 +143,8 @@ def kaplan_meier(
     Returns
     -------
     DataFrame
-        `endpoint arm day survival low high at_risk censored`, a row for day 0 and each day with an event or censoring;
-        `at_risk` just before the day.
+        `endpoint arm day survival low high at_risk censored`, a row for day 0 and each day with an event or
+        censoring; `at_risk` just before the day.
 
     References
     ----------
@@ -220,7 +223,8 @@ def log_rank(
     Returns
     -------
     statistic, p : float
-        Chi-square with one degree of freedom; (NaN, NaN) where no stratum has both groups at risk at an event.
+        Chi-square with one degree of freedom; (NaN, NaN) where no stratum has both groups at risk at an
+        event.
 
     Notes
     -----
@@ -318,7 +322,8 @@ def subgroups(
     Returns
     -------
     DataFrame
-        `stratum level quantity n value low high`: "Hazard ratio of OS" for the level, and "ORR" of each arm [%].
+        `stratum level quantity n value low high`: "Hazard ratio of OS" for the level, and "ORR" of each arm
+        [%].
     """
     order = _order(table, arms)
     rows = []
@@ -326,7 +331,7 @@ def subgroups(
         for level, part in table.groupby(factor, sort=True):
             own = part[part["arm"].isin([order[0], order[-1]])]
             days, events = own[f"{endpoint}_day"], own[f"{endpoint}_event"]
-            found = hazard_ratio(days, events, own["arm"] == order[0])
+            found = hazard_ratio(np.asarray(days), np.asarray(events), np.asarray(own["arm"] == order[0]))
             rows.append((factor, str(level), f"Hazard ratio of {endpoint}", len(own), *found))
             for arm in order:
                 in_arm = part[part["arm"] == arm]
@@ -338,7 +343,7 @@ def subgroups(
 
 
 def _order(table: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
-    """The arms in order; those of the protocol where none is given, else as they come."""
+    """Put the arms in order; those of the protocol where none is given, else as they come."""
     present = [str(arm) for arm in table["arm"].unique()]
     wanted = list(arms if arms is not None else table.attrs.get("compare", present))
     for arm in wanted:
@@ -347,7 +352,7 @@ def _order(table: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
     return wanted
 
 
-def _fit(days: pd.Series, events: pd.Series) -> object:
+def _fit(days: pd.Series, events: pd.Series) -> Any:
     from lifelines import KaplanMeierFitter
 
     return KaplanMeierFitter().fit(days.to_numpy(float), events.to_numpy(bool))

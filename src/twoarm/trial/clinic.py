@@ -217,7 +217,8 @@ def admit(setup: Setup) -> State:
     read = imaging.read_diameters(
         setup.baseline, noise.proportional[:, 0], noise.additive[:, 0], setup.outcomes.reader
     )
-    # a lesion chosen at baseline was measured there: a reading lost to error counts as the smallest measurable one
+    # a lesion chosen at baseline was measured there: a reading lost to error counts as the smallest
+    # measurable one
     least = setup.outcomes.reader.measurable_from
     state.diameters[:, 0] = np.where(setup.baseline > 0, np.maximum(read[0], least), 0.0)
     state.total[:, 0] = state.diameters[:, 0].sum(axis=1)
@@ -336,7 +337,7 @@ def _scan_day(setup: Setup, state: State) -> np.ndarray:
 
 
 def _grow_and_die(setup: Setup, state: State, who: np.ndarray) -> None:
-    """New lesions and deaths up to now, from the course so far."""
+    """Find new lesions and deaths up to now, from the course so far."""
     weeks = min(setup.weeks.size, int(state.now[who].max() // WEEK) + 2)
     days, sld, now = setup.weeks[:weeks], state.sld[who, :weeks], state.now[who]
     key = {"seed": setup.seed, "replicate": setup.replicate}

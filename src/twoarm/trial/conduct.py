@@ -1,7 +1,7 @@
 """Conduct a trial: the only place where patients, protocol and engine meet.
 
-Every patient goes from one decision to the next (a dose, a scan, a call) in windows that all patients take together.
-What is decided depends on the past only; after treatment ends the biology runs on without it.
+Every patient goes from one decision to the next (a dose, a scan, a call) in windows that all patients take
+together. What is decided depends on the past only; after treatment ends the biology runs on without it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def run_trial(
     assignment: pd.Series | None = None,
     draws: Mapping[str, Mapping[str, float]] | None = None,
     progress: Callable[[float], None] | None = None,
-    advance: Advance = simulate,
+    advance: Advance | Callable[..., xr.Dataset] = simulate,
 ) -> Trial:
     """Conduct one trial.
 
@@ -70,8 +70,8 @@ def run_trial(
     protocol : Protocol
         Arms, doses, scans, follow-up.
     patients : DataFrame, index patient
-        From `twoarm.patients.draw_patients`: parameters of the model, `albumin` [g/L], `diameter_baseline_1` to
-        `_5` [mm], sizes that doses are counted by, the factors that stratify; optional `nodal_1` to `_5`.
+        From `twoarm.patients.draw_patients`: parameters of the model, `albumin` [g/L], `diameter_baseline_1`
+        to `_5` [mm], sizes that doses are counted by, the factors that stratify; optional `nodal_1` to `_5`.
     seed : int
         Everything drawn is keyed by (seed, patient, purpose).
     replicate : int
@@ -101,7 +101,8 @@ def run_trial(
 
     Notes
     -----
-    A patient whose integration fails keeps what was seen until then, with the reason in `status`; nobody is dropped.
+    A patient whose integration fails keeps what was seen until then, with the reason in `status`; nobody is
+    dropped.
     """
     link = _outcomes(protocol, outcomes)
     wanted = _outputs(model, link)
@@ -150,7 +151,7 @@ def run_trial(
 
 
 def _judged_by(protocol: Protocol, outcomes: Outcomes) -> dict[str, Any]:
-    """What the analysis has to know of the protocol."""
+    """Keep what the analysis has to know of the protocol."""
     return {
         "protocol": protocol.name,
         "outcomes": outcomes.name,
@@ -164,13 +165,13 @@ def _judged_by(protocol: Protocol, outcomes: Outcomes) -> dict[str, Any]:
 
 
 def _outcomes(protocol: Protocol, outcomes: Outcomes | str | Path | None) -> Outcomes:
-    """The clinical link that was asked for, or the protocol's own."""
+    """Find the clinical link that was asked for, or the protocol's own."""
     chosen = protocol.outcomes if outcomes is None else outcomes
     return chosen if isinstance(chosen, Outcomes) else read_outcomes(chosen)
 
 
 def _outputs(model: Model, outcomes: Outcomes) -> list[str]:
-    """What is recorded: all that a trial needs, and what curves show."""
+    """Name what is recorded: all that a trial needs, and what curves show."""
     needed = ["sld", *(f"diameter_{j}" for j in LESIONS), *outcomes.drivers]
     missing = [name for name in needed if name not in model.outputs]
     if missing:
@@ -227,7 +228,7 @@ def _window(
     days: np.ndarray,
     run: xr.Dataset,
 ) -> clinic.Window:
-    """What the clinic needs to know of this window."""
+    """Pick what the clinic needs to know of this window."""
     row = np.arange(who.size)
     last = np.searchsorted(days, end)
     place = np.searchsorted(days, np.nan_to_num(samples, nan=days[0]))

@@ -27,7 +27,8 @@ def cut(
     trial : Trial
         From `twoarm.trial.conduct.run_trial`.
     cutoff : float [day] or str, optional
-        Calendar day since the trial opened, as ``"30 months"``. Left out, with no `events`: the end of follow-up.
+        Calendar day since the trial opened, as ``"30 months"``. Left out, with no `events`: the end of
+        follow-up.
     events : int, optional
         Cut on the day this many events of `endpoint` have happened.
     endpoint : {"OS", "PFS"}
@@ -36,12 +37,12 @@ def cut(
     Returns
     -------
     DataFrame, index patient
-        `arm stratum` and the columns that stratify; `enrolled_on follow_up` [day]; `OS_day OS_event`; `PFS_day
-        PFS_event`, as recorded at scans, and `PFS_after`, the last scan without progression, so that the event lies in
-        (PFS_after, PFS_day]; `true_PFS_day true_PFS_event`, by the true sizes; `bor response_day` (confirmed, if the
-        protocol asks for it); `DOR_day DOR_event` of responders; `best_change` [%]; `grade` (worst related);
-        `treatment_end last_day progression_day death_day` [day]; `doses status`. ``attrs`` carry `cutoff` and what the
-        analysis has to know.
+        `arm stratum` and the columns that stratify; `enrolled_on follow_up` [day]; `OS_day OS_event`;
+        `PFS_day PFS_event`, as recorded at scans, and `PFS_after`, the last scan without progression, so that
+        the event lies in (PFS_after, PFS_day]; `true_PFS_day true_PFS_event`, by the true sizes; `bor
+        response_day` (confirmed, if the protocol asks for it); `DOR_day DOR_event` of responders;
+        `best_change` [%]; `grade` (worst related); `treatment_end last_day progression_day death_day` [day];
+        `doses status`. ``attrs`` carry `cutoff` and what the analysis has to know.
 
     Raises
     ------
@@ -50,19 +51,20 @@ def cut(
 
     Notes
     -----
-    PFS is the first of recorded progression and death; without either it is censored at the last scan that could be
-    judged (day 1 without one). OS is censored at the last contact. Patients enrolled on the day of the cut or later
-    are not in the table; those whose integration failed are, censored then.
+    PFS is the first of recorded progression and death; without either it is censored at the last scan that
+    could be judged (day 1 without one). OS is censored at the last contact. Patients enrolled on the day of
+    the cut or later are not in the table; those whose integration failed are, censored then.
     """
     people = trial.patients
     day = _calendar_day(trial, cutoff, events, endpoint)
-    limit = np.minimum(day - people["enrolled_on"], people["followed_until"]).to_numpy(float)
+    follow_up = (day - people["enrolled_on"]).clip(upper=people["followed_until"])
+    limit = follow_up.to_numpy(float)
     entered = (people["enrolled_on"] < day).to_numpy()
     visits = trial.visits.merge(pd.DataFrame({"patient": people.index, "limit": limit}), on="patient")
     visits = visits[(visits["day"] <= visits["limit"]) & (visits["day"] >= 0)]
     judged = _responses(trial, visits, people.index)
     table = people[["arm", "stratum", *trial.provenance["factors"], "enrolled_on", "doses", "status"]].copy()
-    table["follow_up"] = np.minimum(day - people["enrolled_on"], people["followed_until"])
+    table["follow_up"] = follow_up
     _survival(table, people, limit, judged)
     table["bor"], table["response_day"] = judged["best"], judged["response_day"]
     responded = table["response_day"].notna() & table["bor"].isin(["CR", "PR"])
@@ -75,7 +77,8 @@ def cut(
     for name in ("progression_day", "death_day"):
         table[name] = people[name].where(people[name] <= limit)
     table = table[entered]
-    table.attrs = {**trial.provenance, "cutoff": float(day), "compare": list(trial.provenance["arms"])}
+    table.attrs.update(trial.provenance)
+    table.attrs.update(cutoff=float(day), compare=list(trial.provenance["arms"]))
     return table
 
 
@@ -103,7 +106,7 @@ def size_changes(trial: Trial, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def flow(trial: Trial, table: pd.DataFrame) -> pd.DataFrame:
-    """Counts for a CONSORT diagram.
+    """Count patients for a CONSORT diagram.
 
     Parameters
     ----------
@@ -195,6 +198,6 @@ def _best_change(visits: pd.DataFrame, patients: pd.Index) -> pd.Series:
 def _worst_grade(trial: Trial, limit: np.ndarray) -> pd.Series:
     """Worst related grade before the cut; 0 for none."""
     events = trial.toxicity
-    before = events["day"].to_numpy(float) <= events["patient"].map(pd.Series(limit, trial.patients.index))
-    worst = events[before.to_numpy()].groupby("patient")["grade"].max()
+    until = events["patient"].map(pd.Series(limit, trial.patients.index))
+    worst = events[events["day"] <= until].groupby("patient")["grade"].max()
     return worst.reindex(trial.patients.index, fill_value=0).astype(int)

@@ -1,4 +1,7 @@
-"""Dose by dose: hold, reduce, prime again, stop. Arrays over (patient, treatment); knows no molecule and no ODE."""
+"""Dose by dose: hold, reduce, prime again, stop.
+
+Arrays over (patient, treatment); knows no molecule and no ODE.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ PRIMING = -1
 
 @dataclass
 class Schedule:
-    """What each patient has been given and what comes next; one row a patient, one column a treatment of the arm.
+    """What each patient has been given and what comes next; patient by treatment.
 
     Attributes
     ----------
@@ -151,8 +154,8 @@ def decide(schedule: Schedule, rules: Rules, day: np.ndarray, orders: Orders, re
 
     Notes
     -----
-    In this order: stop for toxicity; stop when the planned duration is over; hold, and stop when held too long;
-    reduce one level, and stop when there is none left; prime again after a pause; give.
+    In this order: stop for toxicity; stop when the planned duration is over; hold, and stop when held too
+    long; reduce one level, and stop when there is none left; prime again after a pause; give.
     """
     due = schedule.due <= day[:, None]
     any_due = due.any(axis=1)
@@ -213,7 +216,7 @@ def exposures(
 
 
 def dose_words(treatment: Treatment, level: int) -> str:
-    """The dose of a level in the protocol's words.
+    """Say the dose of a level in the protocol's words.
 
     Parameters
     ----------

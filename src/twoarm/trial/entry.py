@@ -1,7 +1,7 @@
 """One sourced number of a protocol or outcomes file, and how such files are read.
 
-Every entry is ``{ value = ..., source = ..., [note, low, high, tuned, place] }``: a quantity in words, the key of its
-source in docs/references.bib (or "assumed" with a note), and whether it was tuned to data.
+Every entry is ``{ value = ..., source = ..., [note, low, high, tuned, place] }``: a quantity in words, the
+key of its source in docs/references.bib (or "assumed" with a note), and whether it was tuned to data.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _Card = TypeVar("_Card", bound="Card")
 
 
 class Card(BaseModel):
-    """What every file and every table of a file shares: nothing unknown, nothing infinite, no change afterwards."""
+    """What every file and every table of a file shares: nothing unknown, nothing infinite, frozen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
 def _value(raw: Any, info: ValidationInfo) -> Any:
-    """The value of an entry; from a file it must say its source, from Python a bare value will do."""
+    """Take the value of an entry; from a file it must say its source, from Python a bare value will do."""
     if isinstance(raw, Mapping) and "value" in raw:
         for field in raw:
             if field not in _ENTRY:
@@ -118,7 +118,7 @@ def read_card(kind: str, name: str | Path, model: type[_Card]) -> tuple[_Card, P
 
 
 def check_card(raw: Mapping[str, Any], model: type[_Card], path: Path | None) -> _Card:
-    """The raw content of a file as a checked card.
+    """Check the raw content of a file as a card.
 
     Parameters
     ----------

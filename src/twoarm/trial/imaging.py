@@ -74,8 +74,8 @@ def plan_visits(
     Returns
     -------
     VisitPlan
-        `planned` (visit,) and `days` (patient, visit) [day], whole days within the window of the plan, visit 0 on
-        day 0; `missed` (patient, visit) bool, never at baseline.
+        `planned` (visit,) and `days` (patient, visit) [day], whole days within the window of the plan, visit
+        0 on day 0; `missed` (patient, visit) bool, never at baseline.
     """
     planned = planned_days(imaging, last_day)
     spread = normals(seed, "scan day", patients, planned.size, replicate=replicate) * imaging.window / 2
@@ -107,8 +107,8 @@ def draw_reader_error(
     Returns
     -------
     ReaderError
-        `proportional` (patient, visit), common to the lesions of a scan, and `additive` (patient, visit, lesion),
-        each of variance 1 and correlation `reader.lasting` between visits.
+        `proportional` (patient, visit), common to the lesions of a scan, and `additive` (patient, visit,
+        lesion), each of variance 1 and correlation `reader.lasting` between visits.
     """
     n = np.asarray(patients).size
     size = 1 + lesions
@@ -122,7 +122,7 @@ def draw_reader_error(
 def read_diameters(
     true: np.ndarray, proportional: np.ndarray, additive: np.ndarray, reader: Reader
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the reader writes down for each lesion of one scan.
+    """Write down what a reader sees of each lesion in one scan.
 
     Parameters
     ----------
@@ -144,8 +144,9 @@ def read_diameters(
 
     Notes
     -----
-    The published error is one of the sum of diameters: sum (1 + p e1) + a e2. The proportional part is shared by the
-    lesions of a scan; the additive part is a/sqrt(lesions) for each, so that the sum has the published error.
+    The published error is one of the sum of diameters: sum (1 + p e1) + a e2. The proportional part is shared
+    by the lesions of a scan; the additive part is a/sqrt(lesions) for each, so that the sum has the published
+    error.
 
     References
     ----------
@@ -272,7 +273,8 @@ def readings_table(
     Returns
     -------
     DataFrame
-        `patient visit day lesion diameter too_small`; lesions numbered from 1, only those present at baseline.
+        `patient visit day lesion diameter too_small`; lesions numbered from 1, only those present at
+        baseline.
     """
     exists = diameters[:, :1] > 0
     row, visit, lesion = np.nonzero(held[:, :, None] & exists & ~np.isnan(diameters))

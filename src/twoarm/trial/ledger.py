@@ -33,26 +33,27 @@ class Trial(NamedTuple):
     ----------
     patients : DataFrame, index patient
         Covariates and parameters as drawn; `arm stratum block enrolled_on` (calendar day); and what happened:
-        `death_day` (NaN: alive at the end), `death_cause` ("cancer", "other", ""), `lost_day` (NaN: not lost),
-        `followed_until`, `progression_day` (recorded at a scan), `progressed_after` (the last scan without it, so that
-        progression lies between), `progression_by` ("target", "new lesion", "non-target", ""),
-        `true_progression_day` (weekly, by the true sizes and new lesions), `new_lesion_day`, `off_day`, `off_reason`
-        ("" while treated), `doses`, `next_therapy_day`, `worst_grade`, `status` ("complete" or how the integration
-        failed).
+        `death_day` (NaN: alive at the end), `death_cause` ("cancer", "other", ""), `lost_day` (NaN: not
+        lost), `followed_until`, `progression_day` (recorded at a scan), `progressed_after` (the last scan
+        without it, so that progression lies between), `progression_by` ("target", "new lesion", "non-target",
+        ""), `true_progression_day` (weekly, by the true sizes and new lesions), `new_lesion_day`, `off_day`,
+        `off_reason` ("" while treated), `doses`, `next_therapy_day`, `worst_grade`, `status` ("complete" or
+        how the integration failed).
     visits : DataFrame
-        One row a scan planned before progression or the end: `patient visit day planned held total nadir target
-        non_target new_lesion overall`; `overall` is "" at baseline.
+        One row a scan planned before progression or the end: `patient visit day planned held total nadir
+        target non_target new_lesion overall`; `overall` is "" at baseline.
     readings : DataFrame
         `patient visit day lesion diameter too_small`.
     exposures : DataFrame
         One row a dose: `patient arm treatment day level dose`; level -1 is priming, 0 full.
     toxicity : DataFrame
-        One row for each grade when first reached, all while on treatment or shortly after: `patient toxicity grade day`.
+        One row for each grade when first reached, all while on treatment or shortly after: `patient toxicity
+        grade day`.
     courses : xarray.Dataset
         Weekly outputs of the biology, (patient, day); NaN beyond a patient's end.
     provenance : mapping
-        `protocol outcomes arms factors stable_from confirm endpoint events` of the files, seed, replicate, number of
-        windows, what the engine said about itself.
+        `protocol outcomes arms factors stable_from confirm endpoint events` of the files, seed, replicate,
+        number of windows, what the engine said about itself.
     """
 
     patients: pd.DataFrame
@@ -126,7 +127,8 @@ def true_progression(sld: np.ndarray, weeks: np.ndarray, new_lesion: np.ndarray)
     Returns
     -------
     (patient,) float array [day]
-        First week with a sum 20 % and 5 mm above the lowest so far, or the new lesion if earlier; NaN for neither.
+        First week with a sum 20 % and 5 mm above the lowest so far, or the new lesion if earlier; NaN for
+        neither.
 
     References
     ----------
@@ -139,7 +141,7 @@ def true_progression(sld: np.ndarray, weeks: np.ndarray, new_lesion: np.ndarray)
 
 
 def _happened(setup: clinic.Setup, state: clinic.State) -> pd.DataFrame:
-    """What became of each patient."""
+    """Say what became of each patient."""
     death = np.where(np.isinf(state.death), np.nan, state.death)
     other = setup.background <= death
     cause = np.select([np.isnan(death), other], ["", "other"], default="cancer")

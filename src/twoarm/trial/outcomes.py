@@ -1,4 +1,7 @@
-"""The clinical link: from what the biology says to what a clinic writes down. Numbers live in library/outcomes."""
+"""The clinical link: from what the biology says to what a clinic writes down.
+
+Its numbers live in library/outcomes.
+"""
 
 from __future__ import annotations
 
@@ -68,8 +71,8 @@ class SurvivalLink(Card):
 class Toxicity(Card):
     """One kind of adverse event and what drives its grade.
 
-    severity = slope ln(driver/reference) + loading * frailty + scatter * logistic; the grade is the highest whose limit
-    is reached. Where scatter is 0 the limits are values of the driver itself (a blood count).
+    severity = slope ln(driver/reference) + loading * frailty + scatter * logistic; the grade is the highest
+    whose limit is reached. Where scatter is 0 the limits are values of the driver itself (a blood count).
     """
 
     name: str
@@ -138,7 +141,8 @@ def read_outcomes(name: str | Path) -> Outcomes:
     Returns
     -------
     Outcomes
-        Frozen, every number in the house unit; its sources and notes are read by `twoarm.entries.read_entries`.
+        Frozen, every number in the house unit; its sources and notes are read by
+        `twoarm.entries.read_entries`.
 
     Raises
     ------

@@ -38,7 +38,7 @@ def prescribe(protocol: Protocol, draws: Mapping[str, Mapping[str, float]] | Non
 
 
 def patient_table(patients: pd.DataFrame, arm_of: np.ndarray, prescriptions: Prescriptions) -> pd.DataFrame:
-    """The patients with the parameters of what their arm is given.
+    """Join the patients with the parameters of what their arm is given.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """The protocol: arms and doses, who is randomized how, when scans take place, when it ends. Data from a file.
 
-Day 0 of a patient is the day of randomization and first dose; a registry's "day 1" is day 0 here, its day 8 is day 7.
+Day 0 of a patient is the day of randomization and first dose; a registry's "day 1" is day 0 here, its day 8
+is day 7.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from pydantic import Field, model_validator
 from twoarm.regimen import Regimen
 from twoarm.trial.entry import SOURCED, Card, measured, read_card
 from twoarm.units import quantity
-
 
 _OPEN = 3652.5  # days; an end that was not given
 
@@ -88,8 +88,8 @@ class Imaging(Card):
     def _apart(self) -> Imaging:
         if 2 * self.window >= min(self.every, self.later_every):
             raise ValueError(
-                f"window of {self.window:g} day lets scans {self.every:g} day apart change places. A window is less "
-                "than half the interval. Narrow it."
+                f"window of {self.window:g} day lets scans {self.every:g} day apart change places. "
+                "A window is less than half the interval. Narrow it."
             )
         return self
 
@@ -108,9 +108,10 @@ class Protocol(Card):
 
     Notes
     -----
-    From a file every number carries its source. In Python bare values will do, an arm may be a `Regimen` or a list of
-    them, ``enrollment="25 per month"``, ``imaging="every 6 weeks"`` and ``follow_up="24 months"`` are enough; then
-    there is no ramp, no window, no stratum, blocks are twice the smallest, and responses are confirmed.
+    From a file every number carries its source. In Python bare values will do, an arm may be a `Regimen` or a
+    list of them, ``enrollment="25 per month"``, ``imaging="every 6 weeks"`` and ``follow_up="24 months"`` are
+    enough; then there is no ramp, no window, no stratum, blocks are twice the smallest, and responses are
+    confirmed.
 
     Examples
     --------
@@ -192,7 +193,7 @@ def read_protocol(name: str | Path) -> Protocol:
 
 
 def _arm(name: str, arm: Any) -> Any:
-    """An arm given as one regimen or several, as the fields of an `Arm`."""
+    """Take an arm given as one regimen or several, as the fields of an `Arm`."""
     regimens = [arm] if isinstance(arm, Regimen) else arm
     if not isinstance(regimens, (list, tuple)):
         return arm
@@ -200,7 +201,7 @@ def _arm(name: str, arm: Any) -> Any:
 
 
 def _treatment(regimen: Regimen) -> dict[str, Any]:
-    """A regimen as the fields of a `Treatment`; without an end it goes on as long as the trial."""
+    """Take a regimen as the fields of a `Treatment`; without an end it goes on as long as the trial."""
     fields: dict[str, Any] = {
         "molecule": regimen.molecule,
         "slot": regimen.slot,

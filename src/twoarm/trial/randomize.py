@@ -143,7 +143,7 @@ def randomize(
 def _blocks(
     n: int, shares: Mapping[str, int], sizes: list[int], whole: int, draw: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The first `n` places of one stratum's list: arm and block number of each."""
+    """Fill the first `n` places of one stratum's list: arm and block number of each."""
     arms: list[str] = []
     blocks: list[int] = []
     number = 0

@@ -1,7 +1,8 @@
-"""RECIST 1.1: from diameters to response, progression and best overall response. Arrays only; no ODE, no drug.
+"""RECIST 1.1: from diameters to response, progression and best overall response.
 
-Arrays run over (patient, visit, lesion). Visit 0 is baseline. Diameters are in mm; they are compared as whole
-micrometers, because as floats 0.7 * 90 is less than 63. The thresholds are the rules of the paper, not data.
+Arrays only; no ODE, no drug. They run over (patient, visit, lesion). Visit 0 is baseline. Diameters are in mm;
+they are compared as whole micrometers, because as floats 0.7 * 90 is less than 63. The thresholds are the rules
+of the paper, not data.
 """
 
 from __future__ import annotations
@@ -70,16 +71,16 @@ def target_course(diameters: np.ndarray, nodal: np.ndarray | None = None) -> Tar
     Parameters
     ----------
     diameters : (patient, visit, lesion) float array [mm]
-        Longest diameter, or short axis where `nodal`. Visit 0 is baseline; NaN is not measured. A lesion that a
-        patient does not have is 0 at every visit. One patient may be given as (visit, lesion).
+        Longest diameter, or short axis where `nodal`. Visit 0 is baseline; NaN is not measured. A lesion that
+        a patient does not have is 0 at every visit. One patient may be given as (visit, lesion).
     nodal : (patient, lesion) or (lesion,) bool array, optional
         Which lesions are lymph nodes; a node under 10 mm counts as gone. Left out, none is.
 
     Returns
     -------
     TargetCourse
-        `total` (patient, visit) [mm], NaN where a lesion was not measured; `nadir` [mm], the smallest complete
-        sum of earlier visits, baseline included (NaN at baseline); `response`, "" at baseline.
+        `total` (patient, visit) [mm], NaN where a lesion was not measured; `nadir` [mm], the smallest
+        complete sum of earlier visits, baseline included (NaN at baseline); `response`, "" at baseline.
 
     Raises
     ------
@@ -204,8 +205,9 @@ def best_response(
     -------
     BestResponse
         `best` (patient,) str; `response_day`, the first scan of the (confirmed) response, NaN without one;
-        `progression_day`, the first PD, NaN without one; `last_evaluable_day`, the last scan before PD that was
-        not NE, 0 (baseline) without one, so that (last_evaluable_day, progression_day] holds the progression.
+        `progression_day`, the first PD, NaN without one; `last_evaluable_day`, the last scan before PD that
+        was not NE, 0 (baseline) without one, so that (last_evaluable_day, progression_day] holds the
+        progression.
 
     Raises
     ------
@@ -215,8 +217,8 @@ def best_response(
     Notes
     -----
     Visits after the first PD do not count. A response is confirmed when a later scan, at least 28 days on,
-    shows it too, with nothing but responses or NE between (PR, NE, PR is confirmed; PR, SD, PR is not). For PR
-    the later scan may be CR. A CR or PR that stays unconfirmed counts as SD if it was seen on or after
+    shows it too, with nothing but responses or NE between (PR, NE, PR is confirmed; PR, SD, PR is not). For
+    PR the later scan may be CR. A CR or PR that stays unconfirmed counts as SD if it was seen on or after
     `stable_from`. Neither response nor SD nor PD is NE.
 
     References
@@ -255,7 +257,7 @@ def _nadir(total: np.ndarray, complete: np.ndarray) -> np.ndarray:
 
 
 def _checked(seen: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same arrays, after a look at the order of the visits that took place."""
+    """Give back the same arrays, after a look at the order of the visits that took place."""
     held = seen != ""
     latest = np.fmax.accumulate(np.where(held, day, -np.inf), axis=1)
     if (held[:, 1:] & (day[:, 1:] <= latest[:, :-1])).any():
@@ -272,7 +274,7 @@ def _first(where: np.ndarray, day: np.ndarray) -> np.ndarray:
 def _lasting(
     response: np.ndarray, neutral: np.ndarray, absent: np.ndarray, day: np.ndarray, wait: float
 ) -> np.ndarray:
-    """First day of the first run of `response` that is seen again `wait` days later; NaN without one [day]."""
+    """First day of the first run of `response` that is seen again `wait` days later; NaN without one."""
     patients = response.shape[0]
     start, found = np.full(patients, np.nan), np.full(patients, np.nan)
     for visit in range(response.shape[1]):

@@ -1,7 +1,8 @@
 """Time to death as an accelerated life: the course of the tumor sets how fast a patient's time runs.
 
-Tables and arrays only. Courses lie on a fixed weekly grid, so that the answer does not depend on the windows in
-which a patient was simulated. Nothing looks ahead: what happens after a day never changes the risk before it.
+Tables and arrays only. Courses lie on a fixed weekly grid, so that the answer does not depend on the windows
+in which a patient was simulated. Nothing looks ahead: what happens after a day never changes the risk before
+it.
 """
 
 from __future__ import annotations
@@ -74,9 +75,9 @@ def log_time(
 
     Notes
     -----
-    eta = a_g g/(g + g50) + a_s (sld(0) - s0) + a_t (t_nadir - t0) + a_a (albumin - albumin0) + a_n [next therapy
-    began], with g the recent growth rate after the nadir, 0 before it, and t_nadir the day of the lowest sum so far
-    (today while the tumor still shrinks).
+    eta = a_g g/(g + g50) + a_s (sld(0) - s0) + a_t (t_nadir - t0) + a_a (albumin - albumin0) + a_n [next
+    therapy began], with g the recent growth rate after the nadir, 0 before it, and t_nadir the day of the
+    lowest sum so far (today while the tumor still shrinks).
 
     References
     ----------
@@ -149,8 +150,8 @@ def cancer_death_days(eta: np.ndarray, days: np.ndarray, limit: np.ndarray) -> n
 
     Notes
     -----
-    psi(t) = integral of exp(-eta) from 0 to t; death when psi reaches exp(mu + sigma z). With a constant eta this
-    is the log-normal accelerated failure time ln T = mu + eta + sigma z.
+    psi(t) = integral of exp(-eta) from 0 to t; death when psi reaches exp(mu + sigma z). With a constant
+    eta this is the log-normal accelerated failure time ln T = mu + eta + sigma z.
 
     Examples
     --------
@@ -187,7 +188,7 @@ def lifetimes(seed: int, patients: np.ndarray, link: SurvivalLink, *, replicate:
 def exponential_days(
     seed: int, purpose: str, patients: np.ndarray, rate: float, *, replicate: int = 0
 ) -> np.ndarray:
-    """Waiting times of a constant hazard: background death, loss to follow-up.
+    """Draw waiting times of a constant hazard: background death, loss to follow-up.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Adverse events: from what drives them to grades, and from grades to holding, reducing and stopping.
 
-No grade depends on a dose, only on what the biology's outputs were. A patient's frailty and scatter are drawn once, so
-that a grade rises and falls with its driver, the same in both arms and however the time was cut into windows.
+No grade depends on a dose, only on what the biology's outputs were. A patient's frailty and scatter are drawn
+once, so that a grade rises and falls with its driver, the same in both arms and however the time was cut into
+windows.
 """
 
 from __future__ import annotations
@@ -105,8 +106,8 @@ def grade(kind: Toxicity, driver: np.ndarray, frailty: np.ndarray, scatter: np.n
 
     Notes
     -----
-    severity = slope ln(driver/reference) + loading * frailty + scatter_k * logistic; the grade is the highest one whose
-    limit is reached.
+    severity = slope ln(driver/reference) + loading * frailty + scatter_k * logistic; the grade is the highest
+    one whose limit is reached.
 
     References
     ----------
@@ -142,4 +143,4 @@ def orders(rules: ToxicitySet, current: np.ndarray, since_dose: np.ndarray) -> O
         for name in ("hold_at", "reduce_at", "stop_at")
     )
     asked = (current >= hold, since_dose >= reduce, since_dose >= stop)
-    return Orders(*(part.any(axis=1) for part in asked))
+    return Orders(*(np.asarray(part.any(axis=1)) for part in asked))
