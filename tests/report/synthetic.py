@@ -210,11 +210,11 @@ def flow() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["step", "arm", "count", "detail"])
 
 
-def findings(**changed: object):
-    """Everything a report may show."""
+def findings(n: int = 60, **changed: object):
+    """Everything a report may show, of ``n`` patients an arm."""
     from twoarm.report import Findings
 
-    table = patients()
+    table = patients(n)
     curves = pd.concat([survival_curves(table, e) for e in ("PFS", "OS")], ignore_index=True)
     middle = pd.concat(
         [medians(curves[curves["endpoint"] == e]).assign(endpoint=e) for e in ("PFS", "OS")],

@@ -17,6 +17,7 @@ from .style import (
     PAPER,
     RULE,
     arm_colors,
+    arm_title,
     month_ticks,
     new_figure,
     power_of_ten,
@@ -29,6 +30,7 @@ from .style import (
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -97,14 +99,14 @@ def bands(
                 _draw_band(axes, _quantiles(courses, arms, variable, arm, days), colors[arm], arm, log)
             _finish(axes, courses, variable, log, days)
         handles = [_line(colors[arm]) for arm in order]
-        labels = [shorten((names or {}).get(arm, title_case(arm)), 48) for arm in order]
+        labels = [arm_title(names, arm) for arm in order]
         legend = figure.legend(handles, labels, loc="outside upper left", ncols=len(order), borderpad=0.1)
         for text, arm in zip(legend.get_texts(), order, strict=True):
             text.set_color(colors[arm])
     return figure
 
 
-def _line(color: str) -> object:
+def _line(color: str) -> Artist:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=color, linewidth=2.2)
@@ -226,7 +228,7 @@ def selectivity(
         axes = figure.subplots()
         offsets = spread([0.0] * len(order), 0.28)
         for offset, arm in zip(offsets, order, strict=True):
-            label = shorten((names or {}).get(arm, title_case(arm)), 48)
+            label = arm_title(names, arm)
             for row, cell in enumerate(classes):
                 low, middle, high = _peaks(courses, arms, f"pstat5_{cell}", arm)
                 place = row + offset

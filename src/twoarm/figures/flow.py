@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -93,7 +93,7 @@ def _levels(
     return levels
 
 
-def _lines(head: str, row: Mapping[str, object], letters: int) -> list[str]:
+def _lines(head: str, row: Mapping[Any, Any], letters: int) -> list[str]:
     lines = textwrap.wrap(f"{head} (n = {int(float(str(row['count'])))})", letters)
     detail = row.get("detail", "")
     for part in str(detail if isinstance(detail, str) else "").split(";"):

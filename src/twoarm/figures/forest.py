@@ -24,6 +24,7 @@ from .style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -65,10 +66,10 @@ _PAIR = (
 )
 
 
-def _pair_key() -> tuple[list[object], list[str]]:
+def _pair_key() -> tuple[list[Artist], list[str]]:
     from matplotlib.lines import Line2D
 
-    handles: list[object] = [
+    handles: list[Artist] = [
         Line2D([], [], color=color, marker=marker, markersize=4.5, linewidth=1.6)
         for _, _, color, marker, _ in _PAIR
     ]
@@ -89,8 +90,8 @@ def _draw_forest(axes: Axes, part: pd.DataFrame, title: str) -> None:
     axes.set_title(shorten(title_case(title), 60), fontsize=8.5, pad=4)
     axes.set_ylim(len(part) - 0.5, -0.5)
     axes.set_yticks(range(len(part)), [shorten(label, 52) for label in part["label"]])
-    for label in axes.get_yticklabels():
-        label.set_color(INK)
+    for tick in axes.get_yticklabels():
+        tick.set_color(INK)
     columns = ["published", "published_low", "published_high", "predicted", "predicted_low", "predicted_high"]
     values = part[columns].to_numpy(float)
     values = values[np.isfinite(values)]
@@ -236,6 +237,7 @@ def uncertainty(shares: pd.DataFrame, *, width: float = FULL_WIDTH) -> Figure:
                         va="center",
                         color=ink,
                         fontsize=8,
+                        in_layout=False,
                     )
             start += lengths
         axes.set(xlim=(0, 1), ylim=(len(table) - 0.5, -0.5), xticks=[])

@@ -16,14 +16,15 @@ from .style import (
     PAPER,
     RULE,
     arm_colors,
+    arm_title,
     month_ticks,
     new_figure,
     styled,
     tint,
-    title_case,
 )
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -76,7 +77,7 @@ def waterfall(
             _draw_bars(axes, measured, _shades(colors[arm]))
             _reference_lines(axes)
             _percent_axis(axes)
-            axes.set_title((names or {}).get(arm, title_case(arm)), color=colors[arm], pad=22)
+            axes.set_title(arm_title(names, arm, 34), color=colors[arm], pad=22)
             axes.text(0, 1.035, _tally(part), transform=axes.transAxes, color=MUTED, fontsize=8, va="bottom")
             missing, cut = len(part) - len(measured), int((measured["best_change"] > _CEILING).sum())
             axes.set_xlabel(_footnote(len(measured), missing, cut))
@@ -158,7 +159,7 @@ def spider(
             _draw_lines(axes, part[part["patient"].isin(chosen)], colors[arm])
             _reference_lines(axes)
             _percent_axis(axes)
-            axes.set_title((names or {}).get(arm, title_case(arm)), color=colors[arm], pad=22)
+            axes.set_title(arm_title(names, arm, 34), color=colors[arm], pad=22)
             text = "deep: response (CR, PR) · pale: stable · gray: progression"
             axes.text(0, 1.035, text, transform=axes.transAxes, color=MUTED, fontsize=8, va="bottom")
             month_ticks(axes, end)
@@ -237,7 +238,7 @@ def swimmer(
             if len(part) > limit:
                 part = part.iloc[np.linspace(0, len(part) - 1, limit).round().astype(int)]
             _draw_lanes(axes, part, colors[arm])
-            axes.set_title((names or {}).get(arm, title_case(arm)), color=colors[arm])
+            axes.set_title(arm_title(names, arm, 34), color=colors[arm])
             axes.set(ylim=(-0.8, max(shown, 1) - 0.2), yticks=[])
             axes.grid(visible=False)
             axes.grid(visible=True, axis="x")
@@ -285,11 +286,11 @@ def _draw_lanes(axes: Axes, part: pd.DataFrame, color: str) -> None:
     )
 
 
-def _swimmer_key() -> tuple[list[object], list[str]]:
+def _swimmer_key() -> tuple[list[Artist], list[str]]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles: list[object] = [Patch(color=MUTED), Patch(color=tint(MUTED, 0.3))]
+    handles: list[Artist] = [Patch(color=MUTED), Patch(color=tint(MUTED, 0.3))]
     labels = ["On treatment", "Followed"]
     for label, marker, fill in _MARKS.values():
         handles.append(

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ VARIABLES = {
 DAYS_PER_MONTH = 365.25 / 12
 FULL_WIDTH = 8.0  # inch; a page of the report shows it at 1.6 times
 
-STYLE: dict[str, object] = {
+STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
     "text.color": INK,
@@ -90,6 +90,8 @@ STYLE: dict[str, object] = {
 }
 
 _FONTS = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+_IDENTITY = re.compile(r' id="([^"]+)"')
+_REFERENCE = re.compile(r'(href="#|url\(#)([^")]+)')
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -151,6 +153,11 @@ def title_case(name: object) -> str:
     """First letter up, underscores to spaces: how an arm or column is shown to a reader."""
     text = str(name).replace("_", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+def arm_title(names: Mapping[str, str] | None, arm: str, letters: int = 48) -> str:
+    """Say what to call an arm, short enough for its panel."""
+    return shorten((names or {}).get(arm, title_case(arm)), letters)
 
 
 def shorten(text: object, letters: int) -> str:
@@ -240,16 +247,17 @@ def svg(figure: Figure, *, name: str, alt: str) -> str:
         figure.savefig(
             buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
-    text = _CONTROL_CHARACTERS.sub("", buffer.getvalue())
+    text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     for color, variable in VARIABLES.items():
         text = text.replace(f": {color}", f": var(--{variable}, {color})")
     text = text.replace("'DejaVu Sans'", _FONTS)
-    text = re.sub(r'\bid="', f'id="{name}-', text)
-    text = re.sub(r'href="#', f'href="#{name}-', text)
-    text = re.sub(r"url\(#", f"url(#{name}-", text)
+    # matplotlib's ids hang on where objects lie in memory: number them as they come instead.
+    numbers = {old: f"{name}-{i}" for i, old in enumerate(dict.fromkeys(_IDENTITY.findall(text)))}
+    text = _IDENTITY.sub(lambda found: f' id="{numbers[found[1]]}"', text)
+    text = _REFERENCE.sub(lambda found: found[1] + numbers[found[2]], text)
     head = f'<svg role="img" aria-label="{escape(alt)}" preserveAspectRatio="xMidYMid meet"'
     text = re.sub(r'^<svg\b([^>]*?)\swidth="[^"]*"', r"<svg\1", text, count=1)
     text = re.sub(r'^<svg\b([^>]*?)\sheight="[^"]*"', r"<svg\1", text, count=1)
-    return text.replace("<svg", head, 1).strip()
+    return _CONTROL_CHARACTERS.sub("", text.replace("<svg", head, 1)).strip()

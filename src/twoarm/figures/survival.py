@@ -82,7 +82,7 @@ def kaplan_meier(
     ...     }
     ... )
     >>> figure = kaplan_meier(curves, endpoint="PFS", months=6)
-    >>> [axes.get_ylabel() for axes in figure.axes][0]
+    >>> [axes.get_ylabel() for axes in figure.axes][1]
     'Progression-free, %'
     """
     arms = list(dict.fromkeys(curves["arm"].astype(str)))

@@ -39,7 +39,7 @@ def survival(findings: Findings) -> list[Picture]:
         return []
     pictures = []
     for endpoint in sorted(table["endpoint"].unique(), key=lambda e: (e != "OS", e)):
-        own = _of(table, endpoint)
+        own = table[table["endpoint"] == endpoint]
         medians, published = _of(findings.medians, endpoint), _of(findings.published_survival, endpoint)
         note = _hazard_ratio(findings, endpoint)
         figure = figures.kaplan_meier(

@@ -142,7 +142,7 @@ def misses_first(comparison: pd.DataFrame) -> pd.DataFrame:
     table = comparison.copy()
     table["missed"] = [missed(row) for _, row in table.iterrows()] if len(table) else []
     ratio = table["predicted"].astype(float) / table["published"].astype(float).replace(0.0, np.nan)
-    distance = np.log(ratio.where(ratio > 0)).abs().fillna(0.0)
+    distance = ratio.where(ratio > 0).map(math.log, na_action="ignore").abs().fillna(0.0)
     order = np.lexsort((-distance.to_numpy(float), ~table["missed"].to_numpy(bool)))
     return table.iloc[order].reset_index(drop=True)
 

@@ -1,0 +1,1 @@
+"""The report, and an invented trial to report on."""

@@ -1,0 +1,251 @@
+"""The page: everything in one file, everything escaped, every section there when its data is."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twoarm.errors import MissingColumnError, UnnamedArmError
+from twoarm.report import Findings, write_report
+from twoarm.report.page import render
+from twoarm.report.tables import headline, main_table, misses_first, tiles
+
+from . import synthetic
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> {{ 7*7 }} ${7*7} 数"
+VOID = {"meta", "br", "img", "link", "input", "hr", "path", "use"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and the text outside of style."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def findings() -> Findings:
+    return synthetic.findings()
+
+
+@pytest.fixture(scope="module")
+def html(findings) -> str:
+    return render(findings)
+
+
+@pytest.fixture(scope="module")
+def page(html) -> Page:
+    return Page(html)
+
+
+def least() -> Findings:
+    """The smallest thing that may be reported."""
+    patients = pd.DataFrame({"patient": [0, 1], "arm": ["experimental", "control"]})
+    measures = pd.DataFrame({"quantity": "ORR", "arm": patients["arm"], "value": [36.0, 10.0]})
+    return Findings("T", {"experimental": "fusion", "control": "cytotoxic"}, patients, measures)
+
+
+def test_says_what_it_is_not_for_first_and_last(page):
+    warning = "Not for clinical decisions."
+    text = page.text()
+    assert text.count(warning) >= 2
+    assert text.index(warning) < text.index("Main results")
+
+
+def test_answer_stands_before_the_sections(page):
+    text = page.text()
+    assert (
+        "Fusion 3 mg/kg against Cytotoxic 75 mg/m²: hazard ratio of OS 0.68, 95 % interval 0.56 to 0.82."
+        in text
+    )
+    assert "The interval covers chance in one trial of 600 patients" in text
+
+
+def test_every_section_is_there(page):
+    ids = {attributes.get("id") for tag, attributes in page.tags if tag == "section"}
+    assert ids == {
+        "results", "survival", "response", "published", "uncertainty", "mechanism", "strata", "patients",
+        "simulated", "tuned", "limits", "sources", "provenance",
+    }  # fmt: skip
+    links = {a["href"][1:] for tag, a in page.tags if tag == "a" and (a.get("href") or "").startswith("#")}
+    everything = {a.get("id") for _, a in page.tags}
+    assert links <= everything
+
+
+def test_every_figure_is_there_and_described(page):
+    pictures = [a for tag, a in page.tags if tag == "svg"]
+    assert len(pictures) == 13
+    assert all(len(a["aria-label"] or "") > 20 for a in pictures)
+    assert sum(tag == "figcaption" for tag, _ in page.tags) == len(pictures)
+
+
+def test_tables_have_headers_that_say_their_direction(page):
+    scopes = [a.get("scope") for tag, a in page.tags if tag == "th"]
+    assert set(scopes) == {"col", "row"}
+    assert sum(tag == "caption" for tag, _ in page.tags) == sum(tag == "table" for tag, _ in page.tags)
+
+
+def test_page_needs_no_other_file(html, page):
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "link", "iframe", "object", "embed", "img"}
+        assert "src" not in attributes
+        assert not any(name.startswith("on") for name in attributes)
+        if tag == "use":
+            assert (attributes.get("xlink:href") or "").startswith("#")
+    assert "@import" not in html
+    assert not re.search(r"url\((?!#)", html)
+
+
+def test_ids_are_unique(page):
+    ids = [a["id"] for _, a in page.tags if a.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_fitted_and_predicted_stand_in_two_tables(page):
+    text = page.text()
+    predicted, fitted = text.index("Predicted: these rows tuned nothing"), text.index("Fitted: these rows")
+    assert predicted < fitted
+    assert "os_intercept" in text[fitted - 600 : fitted]
+    assert text.count("OAK took no squamous after PD-1") == 1
+
+
+def test_misses_come_first():
+    ordered = misses_first(synthetic.comparison())
+    assert ordered["missed"].tolist() == sorted(ordered["missed"], reverse=True)
+    assert ordered["label"].iloc[0] == "Control, squamous, second line, another trial"
+    assert ordered["missed"].sum() == 1
+
+
+def test_sources_open_where_they_lead(page):
+    links = {a["href"] for tag, a in page.tags if tag == "a"}
+    assert "https://doi.org/10.1016/j.ejca.2008.10.026" in links
+    assert "#source-eisenhauer2009" in links
+
+
+def test_main_table_puts_arms_in_columns(findings):
+    table = main_table(findings)
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert list(table.head) == ["", "Fusion 3 mg/kg", "Cytotoxic 75 mg/m²", "comparison"]
+    assert rows["Median OS, months"] == ["11.8 (10.3 to 13.7)", "7.4 (6.4 to 8.6)", ""]
+    assert rows["Hazard ratio of OS"] == ["", "", "0.68 (0.56 to 0.82)"]
+
+
+def test_difference_of_a_rate_is_called_so(findings):
+    assert tiles(findings)[2] == ("ORR, difference", "25 %", "17 to 32")
+
+
+def test_least_report_has_no_empty_section():
+    page = Page(render(least()))
+    assert [a["id"] for tag, a in page.tags if tag == "section"] == ["results"]
+    assert headline(least()) == ("", "")
+
+
+def hostile() -> Findings:
+    good = synthetic.findings()
+    arms = {HOSTILE: HOSTILE, "control": HOSTILE}
+    swap = {"experimental": HOSTILE}
+    survival = good.survival.assign(arm=good.survival["arm"].replace(swap))
+    return good._replace(
+        title=HOSTILE,
+        arms=arms,
+        question=HOSTILE,
+        covers=HOSTILE,
+        patients=good.patients.assign(arm=good.patients["arm"].replace(swap)),
+        measures=good.measures.assign(arm=good.measures["arm"].replace(swap)),
+        survival=survival,
+        medians=good.medians.assign(arm=good.medians["arm"].replace(swap)),
+        published_survival=good.published_survival.assign(label=HOSTILE),
+        setting={HOSTILE: HOSTILE},
+        molecules={HOSTILE: pd.DataFrame({c: [HOSTILE] for c in ("entry", "value", "source", "note")})},
+        flow=good.flow.assign(arm=good.flow["arm"].replace(swap), detail=HOSTILE),
+        comparison=good.comparison.assign(
+            label=HOSTILE, endpoint=HOSTILE, unit=HOSTILE, source="javascript:alert(3)"
+        ),
+        subgroups=good.subgroups.assign(stratum=HOSTILE),
+        tuned=good.tuned.assign(name=HOSTILE, fitted_to=HOSTILE),
+        shares=good.shares.assign(quantity=HOSTILE),
+        changes=None,
+        courses=None,
+        limits=[HOSTILE],
+        sources=[HOSTILE, "javascript:alert(4)", "https://example.org/a"],
+        provenance={HOSTILE: HOSTILE},
+    )
+
+
+def test_hostile_words_stay_words():
+    text = render(hostile())
+    page = Page(text)
+    assert not {"script", "img", "iframe"} & {tag for tag, _ in page.tags}
+    assert not any(name.startswith("on") for _, a in page.tags for name in a)
+    links = [a.get("href") or "" for tag, a in page.tags if tag == "a"]
+    assert all(link.startswith(("#", "https://")) for link in links)
+    assert "https://example.org/a" in links
+    assert "{{ 7*7 }}" in page.text()
+    assert "49" not in re.findall(r"\{\{ (\d+)", text)
+    assert "<script>alert(1)</script>" in page.text()  # readable, harmless
+
+
+def test_page_appears_whole_or_not_at_all(tmp_path, findings, monkeypatch):
+    path = tmp_path / "report.html"
+    assert write_report(least(), path) == path
+    before = path.read_bytes()
+
+    def fail(_source, _target):
+        raise OSError("disk")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="disk"):
+        write_report(least()._replace(title="Another"), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_same_findings_same_bytes():
+    few = [synthetic.findings(courses=None, changes=None, draws=None, comparison=None) for _ in range(2)]
+    assert render(few[0]) == render(few[1])
+
+
+def test_bad_tables_say_what_to_do(tmp_path):
+    good = least()
+    with pytest.raises(MissingColumnError, match="value"):
+        write_report(good._replace(measures=good.measures.drop(columns="value")), tmp_path / "a.html")
+    with pytest.raises(UnnamedArmError, match="third"):
+        write_report(good._replace(patients=good.patients.assign(arm="third")), tmp_path / "a.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_known_reads_as_a_dash(tmp_path):
+    good = least()
+    measures = good.measures.assign(value=np.nan, low=np.nan, high=np.nan, unit="%")
+    assert main_table(good._replace(measures=measures)).rows[0][1] == "–"
+
+
+def test_page_is_small_enough_to_mail(html):
+    assert len(html) < 2_000_000
