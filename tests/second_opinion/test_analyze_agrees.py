@@ -76,7 +76,7 @@ def test_medians(seed):
         low, high = median_interval(steps)
         assert row.low == low
         if steps[-1].survival == 0.0 and math.isinf(high):
-            # At zero the log(-log) band has no width to speak of: R prints no upper end, lifelines the last day.
+            # At zero the log(-log) band has no width: R prints no upper end, lifelines the last day.
             assert row.high == steps[-1].day
         else:
             assert row.high == high
