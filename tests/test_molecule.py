@@ -377,7 +377,7 @@ def test_an_absent_arm_never_binds(fusion):
 
 def test_a_single_site_has_no_avidity(fusion):
     one, two = (model_parameters(fusion.with_values({"pd1_arm.sites": n}), "drug") for n in (1, 2))
-    assert (one["drug_avidity_pd1"], two["drug_avidity_pd1"]) == (1.0, 100.0)
+    assert (one["drug_avidity_pd1"], two["drug_avidity_pd1"]) == (0.0, 100.0)
 
 
 def test_a_molecule_fills_only_slots_it_has_arms_for(fusion):

@@ -294,7 +294,7 @@ class Pd1Arm(BaseModel):
     kd: _Affinity
     koff: _Rate | None = None
     kon: _Association | None = None
-    avidity: Annotated[Entry, EntryRule("", at_least=1)]
+    avidity: Annotated[Entry, EntryRule("", at_least=0)]
     blocks: Annotated[Entry, EntryRule("", at_least=0, at_most=1, whole=True)]
 
     @model_validator(mode="after")
