@@ -15,7 +15,7 @@ from twoarm.model.differentiate import time_derivative
 from twoarm.model.equations import Event, Model, start
 from twoarm.model.graph import Graph, reachable
 from twoarm.model.mathml import Translator, names_in
-from twoarm.model.words import unit_words
+from twoarm.model.words import UnitWords
 
 __all__ = ["model_of"]
 
@@ -258,7 +258,7 @@ class _Meaning:
             parameters=tuple(self.parameters),
             values=tuple(values),
             outputs={name: self.value(name) for name in symbols},
-            units={name: words for name in symbols if (words := unit_words(self.source, name))},
+            units={name: words for name in symbols if (words := self._unit(name))},
             labels={name: label for name in symbols if (label := self._label(name))},
             events=tuple(self._events()),
             derived=begun,
@@ -291,8 +291,37 @@ class _Meaning:
             self.value(name)
 
     def _label(self, name: str) -> str:
-        element = self.source.getElementBySId(name)
-        return element.getName() if element is not None else ""
+        for named in (self.species, self.compartments, self.plain, self.reactions):
+            if name in named:
+                return str(named[name].getName())
+        return ""
+
+    @cached_property
+    def _unit_words(self) -> UnitWords:
+        return UnitWords(self.source)
+
+    def _unit(self, name: str) -> str:
+        words = self._unit_words
+        if name in self.reactions:
+            above, below = self.source.getExtentUnits(), self.source.getTimeUnits()
+            return f"{words.plain(above)}/{words.plain(below)}" if above and below else ""
+        if name in self.compartments:
+            return words.plain(self._size_unit(name))
+        if name in self.species:
+            species = self.species[name]
+            substance = species.getSubstanceUnits() or self.source.getSubstanceUnits()
+            if not self._is_concentration(name):
+                return words.plain(substance) if substance else ""
+            return words.concentration(substance, self._size_unit(species.getCompartment()))
+        element = self.plain[name]
+        return (
+            words.plain(element.getUnits())
+            if isinstance(element, sbml.Parameter) and element.isSetUnits()
+            else ""
+        )
+
+    def _size_unit(self, compartment: str) -> str:
+        return self.compartments[compartment].getUnits() or self.source.getVolumeUnits()
 
     def _events(self) -> Iterable[Event]:
         for i, event in enumerate(self.source.getListOfEvents()):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-import threading
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-import antimony
 import libsbml as sbml
 
 from twoarm.catalog import LARGEST, find, read_text
-from twoarm.errors import FileTooLargeError, ModelTextError, UnsupportedModelError
+from twoarm.errors import FileTooLargeError, ModelTextError, UnsafeModelError, UnsupportedModelError
+from twoarm.model.antimony_text import antimony_to_sbml
 from twoarm.model.equations import Model
 from twoarm.model.flatten import model_of
 from twoarm.model.sources import check_xml, imported_parts
@@ -21,7 +21,6 @@ from twoarm.model.sources import check_xml, imported_parts
 __all__ = ["check_units", "read_model", "write_sbml"]
 
 _LIBRARY = Path(__file__).parents[1] / "library" / "biology"
-_ONE_AT_A_TIME = threading.RLock()  # antimony keeps what it loaded in one global place
 _HARMLESS = frozenset({"comp", "layout", "render", "groups", "annot"})  # packages that change no equation
 
 
@@ -54,11 +53,13 @@ def read_model(source: str | Path) -> Model:
     >>> model.states, model.parameters, model.values
     (('x',), ('k',), (3.0,))
     """
-    return _read(*_gather(source))
+    return _read(_gather(source))
 
 
 def check_units(source: str | Path) -> list[str]:
     """Messages of libsbml's full check, units and modeling practice included, on the flattened model.
+
+    A number without a unit counts as dimensionless, which is stricter than libsbml's "could be anything".
 
     Parameters
     ----------
@@ -70,7 +71,10 @@ def check_units(source: str | Path) -> list[str]:
     list of str
         Empty where every equation's dimensions are proved.
     """
-    document = _document(*_gather(source))
+    document = _document(_gather(source))
+    for element in document.getModel().getListOfAllElements():
+        if hasattr(element, "isSetMath") and element.isSetMath():
+            _make_dimensionless(element.getMath())
     for category in (
         sbml.LIBSBML_CAT_GENERAL_CONSISTENCY,
         sbml.LIBSBML_CAT_IDENTIFIER_CONSISTENCY,
@@ -88,10 +92,17 @@ def check_units(source: str | Path) -> list[str]:
     ]
 
 
+def _make_dimensionless(ast: sbml.ASTNode) -> None:
+    if ast.isNumber() and not ast.isSetUnits():
+        ast.setUnits("dimensionless")
+    for i in range(ast.getNumChildren()):
+        _make_dimensionless(ast.getChild(i))
+
+
 def write_sbml(source: str | Path, path: str | Path) -> None:
     """Write the flattened model as SBML Level 3, replacing the file in one step."""
     path = Path(path)
-    text = sbml.writeSBMLToString(_document(*_gather(source)))
+    text = sbml.writeSBMLToString(_document(_gather(source)))
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -102,8 +113,15 @@ def write_sbml(source: str | Path, path: str | Path) -> None:
         raise
 
 
-def _gather(source: str | Path) -> tuple[str, str, tuple[Path, ...], tuple[str, ...]]:
-    """Name, text, folders of imported parts and texts of these."""
+class _Source(NamedTuple):
+    """Everything a model is made of, and so the key of what was read before."""
+
+    name: str
+    text: str
+    parts: tuple[tuple[str, str], ...] = ()  # file name and text of what it imports
+
+
+def _gather(source: str | Path) -> _Source:
     if isinstance(source, str) and re.search(r"[\n<;=]", source):
         name, text, folders = "text", source, (_LIBRARY,)
         if len(text.encode()) > LARGEST:
@@ -114,8 +132,8 @@ def _gather(source: str | Path) -> tuple[str, str, tuple[Path, ...], tuple[str, 
         folders = tuple(dict.fromkeys((path.resolve().parent, _LIBRARY)))
     if _is_xml(text):
         check_xml(text, name)
-        return name, text, folders, ()
-    return name, text, folders, tuple(imported_parts(text, name, folders))
+        return _Source(name, text)
+    return _Source(name, text, tuple(imported_parts(text, name, folders)))
 
 
 def _is_xml(text: str) -> bool:
@@ -123,19 +141,22 @@ def _is_xml(text: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _read(name: str, text: str, folders: tuple[Path, ...], parts: tuple[str, ...]) -> Model:
-    document = _document(name, text, folders, parts)
+def _read(source: _Source) -> Model:
+    document, name = _document(source), source.name
     try:
         return model_of(document.getModel())
     except UnsupportedModelError as error:
         raise UnsupportedModelError(construct=error.construct, where=error.where, model=name) from None
     except ModelTextError as error:
         raise ModelTextError(problem=error.problem, model=name) from None
+    except RecursionError:
+        raise UnsafeModelError(model=name, what="an expression nested too deep to read") from None
 
 
-def _document(name: str, text: str, folders: tuple[Path, ...], parts: tuple[str, ...]) -> sbml.SBMLDocument:
-    """Flat SBML document of a text, without anything unsupported in it."""
-    xml = text.lstrip("\ufeff \t\r\n") if _is_xml(text) else _antimony_to_sbml(name, text, folders)
+def _document(source: _Source) -> sbml.SBMLDocument:
+    """Flat SBML document, without anything unsupported in it."""
+    name, text, parts = source
+    xml = text.lstrip("\ufeff \t\r\n") if _is_xml(text) else antimony_to_sbml(text, name, dict(parts))
     document = sbml.readSBMLFromString(xml)
     if document.getNumErrors(sbml.LIBSBML_SEV_ERROR) + document.getNumErrors(sbml.LIBSBML_SEV_FATAL):
         raise ModelTextError(model=name, problem=_first_error(document))
@@ -146,21 +167,6 @@ def _document(name: str, text: str, folders: tuple[Path, ...], parts: tuple[str,
         document.setLevelAndVersion(2, 4, False)
     _refuse(document, name)
     return document
-
-
-def _antimony_to_sbml(name: str, text: str, folders: tuple[Path, ...]) -> str:
-    with _ONE_AT_A_TIME:
-        antimony.clearPreviousLoads()
-        antimony.freeAll()
-        antimony.clearDirectories()
-        for folder in folders:
-            antimony.addDirectory(str(folder))
-        if antimony.loadAntimonyString(text) < 0:
-            raise ModelTextError(model=name, problem=f"Antimony says: {antimony.getLastError().strip()}")
-        xml = antimony.getSBMLString(antimony.getMainModuleName())
-        antimony.clearPreviousLoads()
-        antimony.freeAll()
-    return str(xml)
 
 
 def _first_error(document: sbml.SBMLDocument) -> str:

@@ -17,8 +17,8 @@ _DEEPEST = 300  # nested XML elements; the interpreter's stack is the reason
 _IMPORT = re.compile(r'\bimport\s+"([^"]*)"')
 
 
-def imported_parts(text: str, name: str, folders: tuple[Path, ...]) -> Iterator[str]:
-    """Texts of all parts that Antimony `text` imports, and that these import, each once."""
+def imported_parts(text: str, name: str, folders: tuple[Path, ...]) -> Iterator[tuple[str, str]]:
+    """File names and texts of all parts that Antimony `text` imports, and that these import, each once."""
     pending, seen = [(name, text)], set()
     while pending:
         owner, body = pending.pop()
@@ -32,7 +32,7 @@ def imported_parts(text: str, name: str, folders: tuple[Path, ...]) -> Iterator[
                 if found.lstrip("\ufeff \t\r\n").startswith("<"):
                     check_xml(found, part)
                 pending.append((part, found))
-                yield found
+                yield part, found
 
 
 def check_xml(text: str, name: str) -> None:
