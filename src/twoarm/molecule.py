@@ -380,8 +380,8 @@ def model_parameters(molecule: Molecule | Mapping[Any, float] | pd.Series, slot:
         koff_il2rb = kon * native_kd_il2rb * weakening_il2rb,    gain_il2rg = 1 / weakening_il2rg
 
     An arm or chain that is absent has kon = 0 and any positive koff, so that nothing is ever bound; an absent
-    PD-L1 arm has a kd so weak that no concentration reaches it. Avidity is what a second site adds to the hold
-    of the first, as koff/(1 + avidity); a single site has no second one, so its avidity is 0.
+    PD-L1 arm has a kd so weak that no concentration reaches it. Avidity is what a second site adds to the
+    hold of the first, as koff/(1 + avidity); a single site has no second one, so its avidity is 0.
 
     Examples
     --------
