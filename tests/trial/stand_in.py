@@ -62,7 +62,7 @@ def people(n: int, seed: int = 0) -> pd.DataFrame:
 
 
 def advance(model, patients, doses, *, days, visits, outputs, initial, failed, fails=()):
-    """ln d' = growth - shrinkage * (drug + cytotoxic); drugs leave at one rate; doses only as a window begins."""
+    """ln d' = growth - shrinkage * (drug + cytotoxic); one rate of elimination; doses as a window begins."""
     labels, end = patients.index.to_numpy(), np.asarray(days, float)
     if initial is None:
         begin = np.zeros(labels.size)

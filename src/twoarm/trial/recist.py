@@ -1,8 +1,8 @@
 """RECIST 1.1: from diameters to response, progression and best overall response.
 
-Arrays only; no ODE, no drug. They run over (patient, visit, lesion). Visit 0 is baseline. Diameters are in mm;
-they are compared as whole micrometers, because as floats 0.7 * 90 is less than 63. The thresholds are the rules
-of the paper, not data.
+Arrays only; no ODE, no drug. They run over (patient, visit, lesion). Visit 0 is baseline. Diameters are in
+mm; they are compared as whole micrometers, because as floats 0.7 * 90 is less than 63. The thresholds are the
+rules of the paper, not data.
 """
 
 from __future__ import annotations

@@ -1,0 +1,83 @@
+"""Schedules, readers, new lesions: sizes of the errors as published, the same draws for everybody."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from twoarm.trial import imaging
+from twoarm.trial.outcomes import read_outcomes
+from twoarm.trial.protocol import read_protocol
+
+OUTCOMES = read_outcomes("squamous_nsclc")
+PROTOCOL = read_protocol("marslight_11")
+LABELS = np.arange(4000)
+
+
+def test_calendar_of_the_protocol() -> None:
+    days = imaging.planned_days(PROTOCOL.imaging, 450.0)
+    assert days.tolist() == [0, 42, 84, 126, 168, 210, 252, 315, 378, 441]
+    assert imaging.planned_days(read_protocol("keynote_010_squamous").imaging, 200.0).tolist() == [0, 63, 126, 189]
+
+
+def test_visits_stay_in_their_window_and_in_order() -> None:
+    plan = imaging.plan_visits(PROTOCOL.imaging, OUTCOMES.reader, LABELS, seed=1, last_day=800.0)
+    assert (abs(plan.days - plan.planned) <= 7).all()
+    assert (plan.days[:, 0] == 0).all()
+    assert (np.diff(plan.days, axis=1) > 0).all()
+    assert not plan.missed[:, 0].any()
+    assert plan.missed[:, 1:].mean() == pytest.approx(OUTCOMES.reader.missed, abs=0.003)
+
+
+def test_sum_has_the_published_error() -> None:
+    """10.3 % and 3.29 mm of the sum, whatever the number of lesions."""
+    reader = OUTCOMES.reader.model_copy(update={"step": 1e-6})
+    for lesions in (1, 4):
+        noise = imaging.draw_reader_error(reader, LABELS, 2, 5, seed=2)
+        true = np.where(np.arange(5) < lesions, 100.0 / lesions, 0.0)[None].repeat(LABELS.size, axis=0)
+        read = imaging.read_diameters(true, noise.proportional[:, 0], noise.additive[:, 0], reader)[0].sum(axis=1)
+        assert read.std() == pytest.approx(np.hypot(10.3, 3.29), rel=0.04)
+        again = imaging.read_diameters(true, noise.proportional[:, 1], noise.additive[:, 1], reader)[0].sum(axis=1)
+        assert np.corrcoef(read, again)[0, 1] == pytest.approx(reader.lasting, abs=0.03)
+
+
+def test_small_lesions() -> None:
+    true = np.array([[30.0, 4.0, 1.0, 0.0]])
+    read, small = imaging.read_diameters(true, np.zeros(1), np.zeros((1, 4)), OUTCOMES.reader)
+    assert read.tolist() == [[30, 4, 0, 0]]
+    assert small.tolist() == [[False, True, False, False]]
+
+
+def test_new_lesions_come_with_burden_and_growth() -> None:
+    weeks = np.arange(0.0, 370.0, 7.0)
+    share = []
+    for size, growth in ((40.0, 0.0), (75.0, 0.0), (75.0, 0.03), (75.0, -0.05)):
+        sld = size * np.exp(growth * weeks / 7)[None].repeat(LABELS.size, axis=0)
+        found = imaging.new_lesion_days(sld, weeks, LABELS, OUTCOMES.new_lesions, seed=4)
+        share.append(np.isfinite(found).mean())
+    assert share[3] < share[0] < share[1] < share[2]
+    flat = 1 - np.exp(-OUTCOMES.new_lesions.hazard * weeks[-1])
+    assert share[1] == pytest.approx(flat, abs=0.02)
+
+
+def test_non_target() -> None:
+    rule = OUTCOMES.non_target
+    read = imaging.read_non_target(
+        np.array([80.0, 80, 200, 2]), np.array([80.0, 80, 80, 2]), np.array([True, False, True, True]),
+        np.full(4, 1.5), rule,
+    )  # fmt: skip
+    assert read.tolist() == ["NN", "none", "PD", "CR"]
+
+
+def test_draws_belong_to_the_patient() -> None:
+    whole = imaging.draw_reader_error(OUTCOMES.reader, LABELS[:10], 6, 5, seed=9)
+    part = imaging.draw_reader_error(OUTCOMES.reader, LABELS[[7, 2]], 6, 5, seed=9)
+    np.testing.assert_array_equal(whole.additive[[7, 2]], part.additive)
+
+
+def test_readings_are_rows_of_lesions_that_exist() -> None:
+    diameters = np.array([[[20.0, 0.0], [np.nan, np.nan], [12.0, 0.0]]])
+    held = np.array([[True, False, True]])
+    days = np.array([[0.0, 42.0, 84.0]])
+    table = imaging.readings_table(np.array([5]), days, diameters, np.zeros((1, 3, 2), bool), held)
+    assert table[["patient", "visit", "lesion", "diameter"]].to_numpy().tolist() == [[5, 0, 1, 20], [5, 2, 1, 12]]
