@@ -623,3 +623,14 @@ class ArmsToCompareError(TwoarmError, ValueError):
             f'arm "{wanted}" is not in the table, which has {", ".join(arms)}. A comparison takes two arms that have '
             "patients. Name one of them."
         )
+
+
+class UnreachableAggregateError(TwoarmError, ValueError):
+    """No weights, or only extreme ones, give a cohort the aggregates asked for."""
+
+    def __init__(self, *, aggregate: str, effective: float) -> None:
+        super().__init__(
+            f"{aggregate} cannot be reached by weighing these patients ({effective:.0f} would be left in effect). "
+            "Weights move a cohort a little, and keep 1 patient in 20 in effect. Draw more patients, correct the "
+            "population, or ask for less."
+        )

@@ -98,7 +98,7 @@ def test_a_wrong_cell_is_named(tmp_path: Path, place: int, text: str, column: st
 
 
 def test_an_id_is_given_once(tmp_path: Path) -> None:
-    with pytest.raises(EvidenceRowError, match="row 2 of mine.csv has it already"):
+    with pytest.raises(EvidenceRowError, match=r"row 2 of mine\.csv has it already"):
         read_evidence(written(tmp_path, ROW, ROW))
 
 
