@@ -165,6 +165,11 @@ def test_an_exponent_needs_its_reference(read):
         read(ANTIBODY + 'weight_exponent_cl = { value = 0.6, source = "ahamadi2017" }\n')
 
 
+def test_under_the_skin_needs_an_absorption_rate(read):
+    with pytest.raises(TwoarmError, match='under the skin has no "ka"'):
+        read(ANTIBODY.replace('"intravenous"', '"subcutaneous"'))
+
+
 def test_a_digest_cannot_be_claimed(read):
     with pytest.raises(UnknownFieldError):
         read('digest = "0"\n' + ANTIBODY)

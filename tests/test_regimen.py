@@ -166,9 +166,7 @@ def test_slots_choose_the_state(patients):
 
 
 def test_under_the_skin_goes_to_the_depot_with_its_share(patients):
-    cytokine = read_molecule("aldesleukin")
-    disposition = cytokine.disposition.model_copy(update={"route": "subcutaneous"})
-    regimen = Regimen(cytokine.model_copy(update={"disposition": disposition}), "1 mg")
+    regimen = Regimen(read_molecule("aldesleukin"), "1 mg", route="subcutaneous")
     rows = regimen.dose_rows(patients)
     assert set(rows.cmt) == {"drug_depot"}
     assert set(rows.bioavailability) == {0.3}
@@ -257,6 +255,8 @@ def test_what_cannot_be_is_refused_at_once(wrong):
         {"max_duration": "1 year"},
         {"every": "1 day", "infusion": "25 h"},
         {"every": "1 day", "max_doses": 0},
+        {"route": "subcutaneous"},
+        {"route": "oral"},
     ],
 )
 def test_parts_that_contradict_each_other_are_refused(wrong):

@@ -359,7 +359,7 @@ class Disposition(BaseModel):
     cv_vc: _Spread | None = None
 
     @model_validator(mode="after")
-    def _references(self) -> Disposition:
+    def _complete(self) -> Disposition:
         for covariate, exponents in (
             ("weight", (self.weight_exponent_cl, self.weight_exponent_volume)),
             ("albumin", (self.albumin_exponent_cl, self.albumin_exponent_vc)),
@@ -367,6 +367,9 @@ class Disposition(BaseModel):
             reference = f"reference_{covariate}"
             if any(exponents) and getattr(self, reference) is None:
                 raise MissingFieldError(path="card", place="disposition with exponents", field=reference)
+        for field in ("ka", "bioavailability"):
+            if self.route == "subcutaneous" and getattr(self, field) is None:
+                raise MissingFieldError(path="card", place="disposition under the skin", field=field)
         return self
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -67,6 +67,8 @@ class Regimen:
     reprime_after_priming, reprime_after : str, optional
         Prime again when more than this passed since the priming dose without a full one, or at least this
         since the last dose. Kept here for whoever conducts a trial; a plan has no pauses.
+    route : {"intravenous", "subcutaneous"}, optional
+        Left out, the card's.
     slot : {"drug", "competitor", "cytotoxic"}, optional
         What it is in the model; left out, the usual one of the molecule.
     draw : mapping of str to float, optional
@@ -109,6 +111,7 @@ class Regimen:
     reductions: Sequence[str] = ()
     reprime_after_priming: str | None = None
     reprime_after: str | None = None
+    route: Literal["intravenous", "subcutaneous"] | None = None
     slot: str | None = None
     draw: Mapping[Any, float] | None = None
 
@@ -122,6 +125,11 @@ class Regimen:
         object.__setattr__(self, "slot", self.slot or possible[0])
         if self.slot not in possible:
             raise NoSlotError(molecule=self.molecule.name, slot=str(self.slot), slots=possible)
+        object.__setattr__(self, "route", self.route or self.molecule.disposition.route)
+        if self.route not in ("intravenous", "subcutaneous"):
+            raise self._wrong("route", f"is {self.route!r}", 'Give "intravenous" or "subcutaneous".')
+        if self.route == "subcutaneous" and (self.slot != "drug" or "disposition.ka" not in self.card):
+            raise self._wrong("route", "needs the slot of the drug and a card with ka", "Give it by vein.")
         loading = () if self.loading is None else (self.loading,)
         for dose in (self.dose, *loading, *self.reductions, *(dose for dose, _ in self.priming)):
             self._per(dose)
@@ -168,8 +176,7 @@ class Regimen:
     @property
     def target(self) -> str:
         """State of the model that a dose goes to."""
-        subcutaneous = self.molecule.disposition.route == "subcutaneous" and self.slot == "drug"
-        return f"{self.slot}_{'depot' if subcutaneous else 'central'}"
+        return f"{self.slot}_{'depot' if self.route == 'subcutaneous' else 'central'}"
 
     @property
     def levels(self) -> tuple[str, ...]:
