@@ -101,7 +101,7 @@ def test_every_section_is_there(page):
 
 def test_every_figure_is_there_and_described(page):
     pictures = [a for tag, a in page.tags if tag == "svg"]
-    assert len(pictures) == 13
+    assert len(pictures) == 14
     assert all(len(a["aria-label"] or "") > 20 for a in pictures)
     assert sum(tag == "figcaption" for tag, _ in page.tags) == len(pictures)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .curves import bands, biomarkers, exposure, selectivity
 from .flow import consort
-from .forest import hazard_ratios, predicted_published, uncertainty
+from .forest import hazard_ratios, predicted_published, subgroups, uncertainty
 from .response import spider, swimmer, waterfall
 from .style import arm_colors, svg
 from .survival import kaplan_meier
@@ -25,6 +25,7 @@ __all__ = [
     "predicted_published",
     "selectivity",
     "spider",
+    "subgroups",
     "svg",
     "swimmer",
     "uncertainty",

@@ -83,11 +83,12 @@ def _levels(
     for row in trunk.to_dict("records"):
         lines = _lines(title_case(row["step"]), row, letters)
         levels.append((_height(lines), [("", lines, row["step"] == "excluded")]))
+    first = None if branches.empty else branches["step"].iloc[0]
     for step in dict.fromkeys(branches["step"]):
         boxes: list[_Box] = []
         for row in branches[branches["step"] == step].to_dict("records"):
             shown = names.get(row["arm"], title_case(row["arm"]))
-            head = f"{title_case(step)} to {shown}" if step == "allocated" else title_case(step)
+            head = f"{title_case(step)} to {shown}" if step == first else title_case(step)
             boxes.append((row["arm"], _lines(head, row, letters), False))
         levels.append((max(_height(lines) for _, lines, _ in boxes), boxes))
     return levels

@@ -115,6 +115,48 @@ def _ratio_ticks(axes: Axes, low: float, high: float) -> None:
     axes.set_xticks([], minor=True)
 
 
+def subgroups(table: pd.DataFrame, *, width: float = FULL_WIDTH) -> Figure:
+    """Draw the hazard ratio of each level of each stratum, with its interval.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``stratum``, ``level``, ``n``, ``value``, ``low``, ``high``; rows of one quantity.
+    width : float
+        Inch.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with styled():
+        figure = new_figure(width, 0.8 + 0.3 * len(table))
+        axes = figure.subplots()
+        middle, low, high = (table[c].to_numpy(float) for c in ("value", "low", "high"))
+        known = np.concatenate([x[np.isfinite(x) & (x > 0)] for x in (middle, low, high)])
+        axes.set_xscale("log")
+        _ratio_ticks(
+            axes,
+            *(float(np.clip(x, 0.1, 5.0)) for x in ((known.min(), known.max()) if known.size else (1, 1))),
+        )
+        axes.axvline(1, color=RULE, linewidth=0.9, zorder=1)
+        rows = np.arange(len(table))
+        axes.hlines(rows, low, high, color=EXPERIMENTAL, linewidth=1.8, zorder=2)
+        axes.plot(middle, rows, "s", markersize=5, color=EXPERIMENTAL, markeredgecolor=PAPER, zorder=3)
+        levels = [
+            f"{shorten(title_case(stratum), 24)}: {shorten(str(level).replace('_', ' '), 24)}, n = {n:.0f}"
+            for stratum, level, n in table[["stratum", "level", "n"]].itertuples(index=False)
+        ]
+        axes.set_yticks(rows, levels)
+        for tick in axes.get_yticklabels():
+            tick.set_color(INK)
+        axes.set_ylim(len(table) - 0.4, -0.6)
+        axes.grid(visible=False, axis="y")
+        axes.grid(visible=True, axis="x")
+        axes.set_xlabel("Hazard ratio, experimental against control (95 % interval)")
+    return figure
+
+
 def hazard_ratios(
     draws: pd.DataFrame,
     *,
@@ -197,7 +239,13 @@ def _draw_summary(axes: Axes, values: np.ndarray) -> None:
     )
 
 
-_PARTS = {"card": THIRD, "patients": EXPERIMENTAL, "biology": FOURTH, "chance": RULE}
+_PARTS = {
+    "card": THIRD,
+    "patients": EXPERIMENTAL,
+    "biology": FOURTH,
+    "chance": RULE,
+    "patients and chance": RULE,
+}
 
 
 def uncertainty(shares: pd.DataFrame, *, width: float = FULL_WIDTH) -> Figure:

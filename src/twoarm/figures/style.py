@@ -152,6 +152,8 @@ def tint(color: str, share: float) -> tuple[str, float]:
 def title_case(name: object) -> str:
     """First letter up, underscores to spaces: how an arm or column is shown to a reader."""
     text = str(name).replace("_", " ").strip()
+    if text[1:2].isupper():  # mPFS, pH
+        return text
     return text[:1].upper() + text[1:]
 
 

@@ -58,11 +58,12 @@ class Findings(NamedTuple):
     courses : xarray.Dataset, optional
         Curves, dims ``patient`` and ``day``, with ``label`` and ``units``.
     subgroups : pandas.DataFrame, optional
-        ``stratum``, ``level``, ``quantity``, ``n``, ``value``, ``low``, ``high``.
+        ``stratum``, ``level``, ``quantity``, ``n``, ``value``, ``low``, ``high``; optional ``unit``.
     comparison : pandas.DataFrame, optional
         Predicted against published: ``label``, ``endpoint``, ``unit``, ``published``, ``published_low``,
         ``published_high``, ``predicted``, ``predicted_low``, ``predicted_high``, ``use`` (calibrate,
-        validate, none); optional ``n``, ``source``, ``differences`` (between the populations, in words).
+        validate, none); optional ``n``, ``source``, ``differences`` (between the populations, in words),
+        ``verdict`` (outside, inside, no interval), ``z``.
     draws : pandas.DataFrame, optional
         One row a draw of the molecule card: ``draw``, ``hazard_ratio_os``; optional ``hazard_ratio_pfs``.
     shares : pandas.DataFrame, optional

@@ -102,6 +102,7 @@ def render(findings: Findings) -> str:
             predicted=predicted,
             fitted=fitted,
             tuned=_tuned(findings),
+            strata=pictures.strata(findings),
             subgroups=None if findings.subgroups is None else tables.subgroup_table(findings.subgroups),
             molecules=_molecules(findings),
             sources=_sources(keys),
@@ -122,6 +123,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["drawing"] = _drawing
+    environment.tests["link"] = lambda text: bool(_SAFE_LINK.fullmatch(text))
     return environment
 
 

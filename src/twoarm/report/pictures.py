@@ -50,6 +50,8 @@ def survival(findings: Findings) -> list[Picture]:
         caption = f"{words.capitalize()}. Bands: 95 % confidence; ticks: censored; below: patients at risk."
         if published is not None:
             caption += " Dashed: published, other patients; the differences are listed further down."
+        if findings.draws is not None:
+            caption += " The curves are of one draw of the card; the hazard ratio is over all draws."
         pictures.append(_picture(figure, f"survival-{endpoint}", alt, caption))
     return pictures
 
@@ -141,6 +143,24 @@ def mechanism(findings: Findings) -> list[Picture]:
         alt = "Cells and cytokines over time, median and middle 90 % of patients, by arm."
         caption = "Biomarkers among patients still followed. Line: median patient; band: middle 90 %."
         pictures.append(_picture(figures.biomarkers(courses, arms, names=names), "biomarkers", alt, caption))
+    return pictures
+
+
+def strata(findings: Findings) -> list[Picture]:
+    """Draw the hazard ratios within strata."""
+    table = findings.subgroups
+    if table is None:
+        return []
+    own = table[table["quantity"].astype(str).str.startswith("Hazard ratio") & table["value"].notna()]
+    pictures: list[Picture] = []
+    for quantity, part in own.groupby("quantity", sort=False):
+        said = "; ".join(
+            f"{row['stratum']} {row['level']}: {with_interval(row['value'], row['low'], row['high'])}"
+            for row in part.to_dict("records")
+        )
+        alt = f"{quantity} within strata. {said}"
+        caption = f"{quantity} within strata, 95 % intervals, not adjusted for looking at several."
+        pictures.append(_picture(figures.subgroups(part), f"strata-{len(pictures)}", alt, caption))
     return pictures
 
 

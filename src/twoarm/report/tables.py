@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -92,6 +92,8 @@ def _cell(part: pd.DataFrame, arm: str) -> str:
     if own.empty:
         return ""
     row = own.iloc[0]
+    if is_p_value(row["quantity"]):
+        return "< 0.001" if float(row["value"]) < 0.001 else f"{float(row['value']):.3f}"
     return with_interval(
         row["value"], row.get("low", np.nan), row.get("high", np.nan), str(row.get("unit", ""))
     )
@@ -118,6 +120,7 @@ def tiles(findings: Findings) -> list[tuple[str, str, str]]:
     """(quantity, value, interval) of every comparison of the arms, for the top of the page."""
     measures = findings.measures
     comparisons = measures[measures["arm"].fillna("").astype(str) == ""]
+    comparisons = comparisons[~comparisons["quantity"].map(is_p_value).astype(bool)]
     answer = []
     for row in comparisons.to_dict("records")[:4]:
         unit = str(row.get("unit", ""))
@@ -128,8 +131,18 @@ def tiles(findings: Findings) -> list[tuple[str, str, str]]:
     return answer
 
 
+def is_p_value(quantity: object) -> bool:
+    """Whether a measure is the p of a test, which has no interval and makes no headline."""
+    return " p of " in f" {quantity} "
+
+
 def missed(row: pd.Series) -> bool:
-    """Whether prediction and publication exclude each other: their intervals do not touch."""
+    """Whether prediction and publication exclude each other.
+
+    As the comparison's ``verdict`` says; without one, when their intervals do not touch.
+    """
+    if isinstance(row.get("verdict"), str):
+        return bool(row["verdict"] == "outside")
     low = row["predicted"] if pd.isna(row["predicted_low"]) else row["predicted_low"]
     high = row["predicted"] if pd.isna(row["predicted_high"]) else row["predicted_high"]
     below = row["published"] if pd.isna(row["published_low"]) else row["published_low"]
@@ -143,6 +156,8 @@ def misses_first(comparison: pd.DataFrame) -> pd.DataFrame:
     table["missed"] = [missed(row) for _, row in table.iterrows()] if len(table) else []
     ratio = table["predicted"].astype(float) / table["published"].astype(float).replace(0.0, np.nan)
     distance = ratio.where(ratio > 0).map(math.log, na_action="ignore").abs().fillna(0.0)
+    if "z" in table:
+        distance = table["z"].astype(float).abs().fillna(0.0)
     order = np.lexsort((-distance.to_numpy(float), ~table["missed"].to_numpy(bool)))
     return table.iloc[order].reset_index(drop=True)
 
@@ -164,13 +179,19 @@ def comparison_table(rows: pd.DataFrame, caption: str) -> Table:
                 f"{row['endpoint']}" + (f", {unit}" if shown != "%" and unit else ""),
                 _unbroken(row, "published", shown),
                 _unbroken(row, "predicted", shown),
-                "miss" if row["missed"] else "within",
+                _judged(row),
                 differences,
                 source,
             ]
         )
     head = ["Cohort", "Endpoint", "Published", "Predicted", "", "Populations differ in", "Source"]
     return Table(caption, head, body, numeric=False)
+
+
+def _judged(row: pd.Series) -> str:
+    if row["missed"]:
+        return "miss"
+    return "no interval" if row.get("verdict") == "no interval" else "within"
 
 
 def _unbroken(row: pd.Series, column: str, unit: str) -> str:
@@ -200,8 +221,15 @@ def subgroup_table(subgroups: pd.DataFrame) -> Table:
             f"{row['stratum']}: {row['level']}".replace("_", " ").capitalize(),
             str(row["quantity"]),
             number(row["n"]),
-            with_interval(row["value"], row["low"], row["high"]),
+            with_interval(row["value"], row["low"], row["high"], _unit_of(row)),
         ]
         for row in subgroups.to_dict("records")
     ]
     return Table("Within strata", ["Stratum", "Quantity", "n", "Value (95 % interval)"], rows, numeric=False)
+
+
+def _unit_of(row: Mapping[Any, Any]) -> str:
+    """Say the unit of a stratum's row; rates are percentages where the table does not say."""
+    if "unit" in row:
+        return str(row["unit"])
+    return "%" if str(row["quantity"]).startswith(("ORR", "DCR")) else ""
