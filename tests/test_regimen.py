@@ -13,10 +13,11 @@ from twoarm.errors import (
     NoSlotError,
     QuantityRangeError,
     RegimenError,
+    SlotTakenError,
     UnitError,
 )
 from twoarm.molecule import draw_cards, read_molecule
-from twoarm.regimen import Regimen
+from twoarm.regimen import Regimen, combine
 
 FUSION = read_molecule("ibi363")
 ANTIBODY = read_molecule("pembrolizumab")
@@ -275,3 +276,11 @@ def test_a_missing_or_broken_size_is_named(patients):
 def test_a_regimen_is_frozen(primed):
     with pytest.raises(AttributeError):
         primed.dose = "9 mg/kg"
+
+
+def test_a_combination_gives_each_slot_one_molecule():
+    fusion, antibody = Regimen(FUSION, "1 mg/kg"), Regimen(ANTIBODY, "200 mg")
+    with pytest.raises(SlotTakenError, match='ibi363 and pembrolizumab both fill the slot "drug"'):
+        combine(fusion, antibody)
+    beside = Regimen(ANTIBODY, "200 mg", slot="competitor")
+    assert combine(fusion, beside) == (fusion, beside)

@@ -20,6 +20,7 @@ from twoarm.errors import (
     NoSlotError,
     QuantityRangeError,
     RegimenError,
+    SlotTakenError,
     UnitError,
 )
 from twoarm.molecule import Molecule, model_parameters, slots
@@ -432,6 +433,41 @@ class Regimen:
             absent.append(name)
             return np.ones(len(patients))
         return _positive(patients, name, unit, purpose="") / reference
+
+
+def combine(*regimens: Regimen) -> tuple[Regimen, ...]:
+    """Put regimens together, each in a slot of its own.
+
+    Parameters
+    ----------
+    *regimens : Regimen
+        Given in the same period.
+
+    Returns
+    -------
+    tuple of Regimen
+        The same, in order; :func:`twoarm.engine.simulate.simulate` takes it as doses.
+
+    Raises
+    ------
+    SlotTakenError
+        If two fill the same slot: the model holds one set of parameters a slot.
+
+    Examples
+    --------
+    >>> from twoarm.molecule import read_molecule
+    >>> fusion = Regimen(read_molecule("ibi363"), "1 mg/kg", "2 weeks")
+    >>> backbone = Regimen(read_molecule("docetaxel"), "75 mg/m2", "3 weeks")
+    >>> [regimen.slot for regimen in combine(fusion, backbone)]
+    ['drug', 'cytotoxic']
+    """
+    taken: dict[str, str] = {}
+    for regimen in regimens:
+        slot, name = str(regimen.slot), regimen.molecule.name
+        if slot in taken:
+            raise SlotTakenError(slot=slot, molecules=(taken[slot], name))
+        taken[slot] = name
+    return regimens
 
 
 def _column(patients: pd.DataFrame, name: str, absent: list[str]) -> np.ndarray:
