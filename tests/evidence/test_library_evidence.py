@@ -30,6 +30,13 @@ def test_every_verified_fact_has_an_address_and_was_not_recalled() -> None:
     assert (FACTS.loc[~FACTS["verified"], "use"] == "none").all()
 
 
+def test_every_fact_names_its_source() -> None:
+    assert (FACTS["source_title"].str.len() > 5).all()
+    assert (FACTS.loc[FACTS["use"] == "calibrate", "source"] == "gandara2018").all()
+    nameless = FACTS[FACTS["source_url"] == ""]
+    assert not nameless["verified"].any()
+
+
 def test_every_fact_has_one_use_and_a_reason() -> None:
     assert set(FACTS["use"]) == {"calibrate", "validate", "none"}
     assert (FACTS["use_reason"].str.len() > 5).all()

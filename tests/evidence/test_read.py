@@ -81,6 +81,7 @@ BROKEN = [
     ("no patients", 3, "0", "n"),
     ("no id", 0, "", "id"),
     ("no drug", 1, "", "drug"),
+    ("no source", 9, "", "source_title"),
     ("lower limit above", 7, "9", "ci_low"),
     ("upper limit below", 8, "7", "ci_high"),
     ("upper limit in words", 8, "high", "ci_high"),
@@ -187,7 +188,7 @@ def test_a_table_of_another_kind_is_refused(read: object, name: str) -> None:
 def test_a_wrong_point_of_a_curve_is_named(tmp_path: Path, column: str, text: str) -> None:
     good = {
         "trial": "T", "drug": "d", "tumor": "t", "histology": "h", "n": "9", "month": "0", "PFS": "1",
-        "OS": "1", "source_url": "https://e.org", "note": "", "use": "none",
+        "OS": "1", "source": "", "source_url": "https://e.org", "note": "", "use": "none",
     }  # fmt: skip
     header = ",".join(good)
     assert len(read_curves(written(tmp_path, ",".join(good.values()), header=header))) == 1

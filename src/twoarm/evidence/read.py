@@ -16,8 +16,8 @@ UNITS = ("%", "months", "ratio", "patients")
 
 _FACT = """
 id drug regimen dose schedule combination tumor histology line prior_io biomarker_subset n events endpoint
-value unit ci_low ci_high follow_up_months data_cutoff trial_id trial_name phase source_title source_publisher
-source_date source_url note verified use use_reason
+value unit ci_low ci_high follow_up_months data_cutoff trial_id trial_name phase source source_title
+source_publisher source_date source_url note verified use use_reason
 """
 _NEEDED = "id drug tumor n endpoint value unit ci_low ci_high source_title source_url note"
 _EVENT = "id date event_type agency_or_party indication detail trial_id source_title source_url note verified"
@@ -25,7 +25,7 @@ _TRIAL = """
 id trial_id name phase status countries population arms n_planned randomization stratification
 primary_endpoint secondary_endpoints dosing_detail start completion source_url note verified
 """
-_CURVE = "trial drug tumor histology n month PFS OS source_url note use"
+_CURVE = "trial drug tumor histology n month PFS OS source source_url note use"
 
 COLUMNS = tuple(_FACT.split())
 """Columns of an evidence table, in order."""
@@ -60,7 +60,9 @@ def read_evidence(name_or_path: str | Path | Sequence[str | Path]) -> pd.DataFra
         One row a fact, the columns `COLUMNS`. ``value``, ``ci_low`` and ``ci_high`` are floats [unit of the
         row: %, months, ratio or patients], an upper limit that was not reached is infinite; ``n`` and
         ``events`` are whole numbers or missing; ``verified`` is True or False; ``use`` is ``calibrate``,
-        ``validate`` or ``none``. In ``attrs``: ``digests``, the SHA-256 of each file by name.
+        ``validate`` or ``none``; ``source`` is a key of the bibliography where it has the paper, and
+        ``source_title`` and ``source_url`` say where the fact was read. In ``attrs``: ``digests``, the
+        SHA-256 of each file by name.
 
     Raises
     ------
@@ -214,7 +216,7 @@ def _texts(name_or_path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
 def _fact(file: str, row: int, cells: dict[str, str]) -> dict[str, object]:
     """One checked row: numbers as numbers, everything else as text."""
     cell = cells_of(file, row, cells)
-    for name in ("id", "drug", "tumor", "endpoint"):
+    for name in ("id", "drug", "tumor", "endpoint", "source_title"):
         text_of(cell(name))
     if cells["unit"] not in UNITS:
         raise cell("unit").error(f"a unit is one of {', '.join(UNITS)}")
