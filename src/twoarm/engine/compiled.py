@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -28,13 +28,14 @@ class VectorKernel:
     ----------
     addresses : dict of str to int
         Where ``constants``, ``rates``, ``step`` and ``accept`` are.
-    lanes, states, stored, factors : int
-        Patients in a vector, and rows of state, constants and factors.
+    lanes, states, unknowns, stored, factors : int
+        Patients in a vector, and rows of states, of states and hubs, of constants and of factors.
     """
 
     addresses: dict[str, int]
     lanes: int
     states: int
+    unknowns: int
     stored: int
     factors: int
     code: object_code.Loaded
@@ -60,25 +61,29 @@ def vector_kernel(model: Model, method: str) -> VectorKernel:
     lanes = machine.lanes
 
     def build() -> tuple[str, dict[str, Any]]:
-        equations = kernel.sort_equations(model)
+        equations = kernel.sort_equations(model, hubs=True)
         pattern = [(row, column) for row, column, _ in equations.entries]
-        plan = factorize(len(model.states), pattern)
+        plan = factorize(equations.unknowns, pattern)
         slots, flags, size = plan.entry_slots(pattern), "contract", len(model.states)
         parts = [
             kernel.prelude(lanes),
             kernel.constants_function(equations, lanes, flags),
             kernel.rates_function(equations, lanes, flags),
             kernel.jacobian_function(equations, slots, lanes, flags, sign=-1),
-            kernel.factor_function(plan, set(pattern), lanes),
-            kernel.solve_function(plan, lanes),
-            step_function(find_method(method), size, bool(equations.drifts), lanes),
+            kernel.factor_function(plan, equations, lanes),
+            kernel.solve_function(plan, equations, lanes),
+            step_function(find_method(method), size, equations.unknowns, bool(equations.drifts), lanes),
             accept_function(size, lanes),
         ]
-        return "\n".join(parts), {"stored": len(equations.stored), "factors": plan.size}
+        return "\n".join(parts), {
+            "stored": len(equations.stored),
+            "factors": plan.size,
+            "unknowns": equations.unknowns,
+        }
 
     code = object_code.load(f"vector {model.digest} {method} {lanes}", _VECTOR_NAMES, build, machine)
-    stored, factors = code.facts["stored"], code.facts["factors"]
-    return VectorKernel(code.addresses, lanes, len(model.states), stored, factors, code)
+    sizes = (int(code.facts[name]) for name in ("unknowns", "stored", "factors"))
+    return VectorKernel(code.addresses, lanes, len(model.states), *sizes, code)
 
 
 class ScalarKernel:
@@ -86,11 +91,9 @@ class ScalarKernel:
 
     def __init__(self, model: Model, roots: tuple[int, ...]) -> None:
         def build() -> tuple[str, dict[str, Any]]:
-            equations = kernel.sort_equations(model)
+            equations = kernel.sort_equations(model, hubs=False)
             entries = sorted(equations.entries, key=lambda entry: (entry[1], entry[0]))
-            by_column = kernel.Equations(
-                equations.nodes, equations.rates, tuple(entries), (), equations.stored
-            )
+            by_column = replace(equations, entries=tuple(entries), drifts=())
             parts = [
                 kernel.prelude(1),
                 kernel.constants_function(equations, 1, ""),

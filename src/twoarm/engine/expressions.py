@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from twoarm.engine.elementary import LIBM, splat
 from twoarm.model import Node
@@ -11,6 +11,7 @@ _ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
 _ROUNDINGS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil"}
 _POWERS_BY_PRODUCT = 8
+_LONGEST = 1500  #: operations in one function
 
 
 class Body:
@@ -80,12 +81,23 @@ class Body:
 class Expressions:
     """Values of nodes inside a `Body`, each emitted once and only when asked for.
 
-    `stored` nodes are read from the array ``%q``; states from ``%y``; the time from ``%t``. Reads are repeated for
-    every root (see `forget`), which costs less than keeping hundreds of vectors alive in registers.
+    `stored` nodes are read from the array ``%q``; states from ``%y``; the time from ``%t``; a state beyond the
+    last real one is a hub, and stands for its definition. Reads are repeated for every root (see `forget`),
+    which costs less than keeping hundreds of vectors alive in registers. Nodes of `carried` cross from one function
+    to a later one through the array ``%m``: they are written where they are computed and read wherever else.
     """
 
-    def __init__(self, body: Body, nodes: Sequence[Node], stored: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        body: Body,
+        nodes: Sequence[Node],
+        stored: Mapping[int, int],
+        hubs: Mapping[int, int] | None = None,
+        carried: Mapping[int, int] | None = None,
+        ready: Collection[int] = (),
+    ) -> None:
         self.body, self.nodes, self.stored = body, nodes, stored
+        self.hubs, self.carried, self.ready = hubs or {}, carried or {}, ready
         self._values: dict[int, str] = {}
         self._reads: dict[int, str] = {}
 
@@ -95,23 +107,16 @@ class Expressions:
 
     def value(self, root: int) -> str:
         """IR name of a node's value."""
-        pending = [root]
-        while pending:
-            node = pending[-1]
-            if self._known(node) is not None:
-                pending.pop()
-                continue
-            missing = [a for a in self.nodes[node].args if self._known(a) is None]
-            if missing:
-                pending.extend(reversed(missing))
-                continue
-            pending.pop()
+        for node in missing_nodes(self.nodes, self.hubs, root, lambda n: self._known(n) is not None):
             self._values[node] = self._operation(node)
-        known = self._known(root)
+            if node in self.carried:
+                self.body.store(self._values[node], "%m", self.carried[node])
+        known = self._known(resolve(self.nodes, self.hubs, root))
         assert known is not None
         return known
 
     def _known(self, node: int) -> str | None:
+        node = resolve(self.nodes, self.hubs, node)
         if node in self._values:
             return self._values[node]
         if node in self._reads:
@@ -127,10 +132,17 @@ class Expressions:
             read = self.body.load("%t")
         elif op == "parameter":
             read = self.body.load("%p", int(value))
+        elif node in self.ready:
+            read = self.body.load("%m", self.carried[node])
         else:
             return None
         self._reads[node] = read
         return read
+
+    @property
+    def computed(self) -> Collection[int]:
+        """Nodes this function has computed."""
+        return self._values.keys()
 
     def _operation(self, node: int) -> str:
         op, arguments, _ = self.nodes[node]
@@ -196,3 +208,112 @@ class Expressions:
     def _truth(self, name: str) -> str:
         w = self.body
         return w.let(f"fcmp une {w.vector} {name}, {w.const(0.0)}")
+
+
+def resolve(nodes: Sequence[Node], hubs: Mapping[int, int], node: int) -> int:
+    """Return the node itself, or the definition of the hub it stands for."""
+    while nodes[node].op == "state" and int(nodes[node].value) in hubs:
+        node = hubs[int(nodes[node].value)]
+    return node
+
+
+def missing_nodes(
+    nodes: Sequence[Node], hubs: Mapping[int, int], root: int, known: Callable[[int], bool]
+) -> Iterator[int]:
+    """Nodes to compute for `root`, deepest first; the caller makes each known before asking for the next."""
+    pending = [resolve(nodes, hubs, root)]
+    while pending:
+        node = pending[-1]
+        if known(node):
+            pending.pop()
+            continue
+        lacking = [a for a in (resolve(nodes, hubs, b) for b in nodes[node].args) if not known(a)]
+        if lacking:
+            pending.extend(reversed(lacking))
+            continue
+        pending.pop()
+        yield node
+
+
+Write = Callable[[Body, str], None]
+
+
+def functions(
+    name: str,
+    arguments: Sequence[str],
+    attributes: str,
+    roots: Sequence[tuple[int, Write]],
+    nodes: Sequence[Node],
+    stored: Mapping[int, int],
+    hubs: Mapping[int, int],
+    lanes: int,
+    flags: str,
+) -> str:
+    """IR of a function that computes `roots` and hands each to its `write`, as several functions if it is long.
+
+    The time LLVM takes grows faster than the length of a function, so long ones are cut into parts.
+    """
+    parts = _cut(nodes, stored, hubs, [node for node, _ in roots])
+    carried = _carried(nodes, stored, hubs, [node for node, _ in roots], parts)
+    ready: set[int] = set()
+    text = []
+    for number, part in enumerate(parts):
+        body = Body(lanes, flags)
+        expressions = Expressions(body, nodes, stored, hubs, carried, frozenset(ready))
+        for index in part:
+            node, write = roots[index]
+            write(body, expressions.value(node))
+            expressions.forget()
+        ready.update(node for node in expressions.computed if node in carried)
+        text.append(body.define(f"{name}_{number}", (*arguments, "ptr %m"), attributes))
+    driver = Body(lanes)
+    driver.lines.append(f"  %m = alloca [{max(len(carried), 1)} x {driver.vector}], align {driver.bytes}")
+    given = ", ".join((*arguments, "ptr %m"))
+    driver.lines += [f"  call void @{name}_{number}({given})" for number in range(len(parts))]
+    return "\n".join([*text, driver.define(name, arguments, attributes)])
+
+
+def _is_leaf(nodes: Sequence[Node], stored: Mapping[int, int], node: int) -> bool:
+    return not nodes[node].args or node in stored
+
+
+def _cut(
+    nodes: Sequence[Node], stored: Mapping[int, int], hubs: Mapping[int, int], roots: Sequence[int]
+) -> list[list[int]]:
+    """Numbers of the roots of each part, by how many new operations each root needs."""
+    done: set[int] = set()
+    parts: list[list[int]] = [[]]
+    length = 0
+    for index, root in enumerate(roots):
+        if length > _LONGEST:
+            parts.append([])
+            length = 0
+        for node in missing_nodes(nodes, hubs, root, lambda n: n in done or _is_leaf(nodes, stored, n)):
+            done.add(node)
+            length += 1
+        parts[-1].append(index)
+        length += 1
+    return parts
+
+
+def _carried(
+    nodes: Sequence[Node],
+    stored: Mapping[int, int],
+    hubs: Mapping[int, int],
+    roots: Sequence[int],
+    parts: Sequence[Sequence[int]],
+) -> dict[int, int]:
+    """Nodes that one part computes and a later one uses, and their rows."""
+    made_in: dict[int, int] = {}
+    carried: dict[int, int] = {}
+    for number, part in enumerate(parts):
+        for index in part:
+            used = [resolve(nodes, hubs, roots[index])]
+            known = lambda n: n in made_in or _is_leaf(nodes, stored, n)  # noqa: E731
+            for node in missing_nodes(nodes, hubs, roots[index], known):
+                made_in[node] = number
+                used += [resolve(nodes, hubs, a) for a in nodes[node].args]
+            for node in used:
+                if made_in.get(node, number) != number:
+                    carried.setdefault(node, len(carried))
+    return carried

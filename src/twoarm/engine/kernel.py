@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from twoarm.engine.elementary import definitions
-from twoarm.engine.expressions import Body, Expressions
+from twoarm.engine.expressions import Body, Write, functions
+from twoarm.engine.hubs import extend
 from twoarm.engine.sparse import Factorization
 from twoarm.model import Model, Node, jacobian
 from twoarm.model.graph import reachable
+
+_LONGEST_PART = 4000  #: lines in one function; the compiler's time grows faster than its length
 
 
 @dataclass(frozen=True)
@@ -25,52 +28,70 @@ class Equations:
     ----------
     nodes : tuple of Node
         The graph with derivatives appended.
+    states : int
+        How many states there are. The hubs (see `hubs`) are unknowns of their own after them.
     rates : tuple of int
         Node of each state's rate.
     entries : tuple of (row, column, node)
-        The Jacobian.
+        The Jacobian, extended by the hubs.
     drifts : tuple of (row, node)
-        Derivative of rates by time, where there is one.
-    stored : mapping of int to int
+        Derivative of rates and hubs by time, where there is one.
+    stored : dict of int to int
         Nodes that depend on parameters alone and are used by the rest, and their row in `q`.
+    hubs : dict of int to int
+        Definition of each hub, by its number as a state.
     """
 
     nodes: tuple[Node, ...]
+    states: int
     rates: tuple[int, ...]
     entries: tuple[tuple[int, int, int], ...]
     drifts: tuple[tuple[int, int], ...]
     stored: dict[int, int]
+    hubs: dict[int, int]
+
+    @property
+    def unknowns(self) -> int:
+        """States and hubs."""
+        return self.states + len(self.hubs)
 
 
-def sort_equations(model: Model) -> Equations:
+def sort_equations(model: Model, hubs: bool) -> Equations:
     """Differentiate a model and find what is constant for a patient.
 
     Parameters
     ----------
     model : Model
         The model.
+    hubs : bool
+        Whether to keep hubs as unknowns.
 
     Returns
     -------
     Equations
-        All that the kernel and the reference back end need.
+        All that a kernel needs.
 
     Notes
     -----
     The time is differentiated as one more state, which needs no second set of rules.
     """
-    clock = len(model.states)
+    states = len(model.states)
+    if hubs:
+        model = extend(model)
+    clock = Node("state", (), len(model.states))
     with_clock = replace(
         model,
-        nodes=tuple(Node("state", (), clock) if node.op == "time" else node for node in model.nodes),
+        nodes=tuple(clock if node.op == "time" else node for node in model.nodes),
         states=(*model.states, "time itself"),
     )
     graph, found = jacobian(with_clock)
-    nodes = tuple(Node("time") if node == Node("state", (), clock) else node for node in graph.nodes)
-    entries = tuple(entry for entry in found if entry[1] != clock)
-    drifts = tuple((row, node) for row, column, node in found if column == clock)
+    nodes = tuple(Node("time") if node == clock else node for node in graph.nodes)
+    entries = tuple(entry for entry in found if entry[1] != clock.value)
+    drifts = tuple((row, node) for row, column, node in found if column == clock.value)
     roots = [*model.rates, *(node for _, _, node in entries), *(node for _, node in drifts)]
-    return Equations(nodes, model.rates, entries, drifts, _constants(nodes, roots))
+    definitions = dict(enumerate(model.rates[states:], start=states))
+    stored = _constants(nodes, roots)
+    return Equations(nodes, states, model.rates[:states], entries, drifts, stored, definitions)
 
 
 def _constants(nodes: tuple[Node, ...], roots: list[int]) -> dict[int, int]:
@@ -104,53 +125,98 @@ def prelude(lanes: int) -> str:
     return definitions(lanes, attributes_of(lanes)) + "\n" + "\n".join(lines)
 
 
+def _to(array: str, row: int) -> Write:
+    return lambda body, value: body.store(value, array, row)
+
+
+def _minus_to(array: str, row: int) -> Write:
+    return lambda body, value: body.store(body.negative(value), array, row)
+
+
+def _add_to(array: str, row: int) -> Write:
+    return lambda body, value: body.store(body.binary("fadd", body.load(array, row), value), array, row)
+
+
 def constants_function(equations: Equations, lanes: int, flags: str) -> str:
     """``constants(p, q)``: everything that depends on parameters alone."""
-    body = Body(lanes, flags)
-    expressions = Expressions(body, equations.nodes, {})
-    for node, row in equations.stored.items():
-        body.store(expressions.value(node), "%q", row)
-        expressions.forget()
-    return body.define("constants", ("ptr %p", "ptr %q"), attributes_of(lanes))
+    roots = [(node, _to("%q", row)) for node, row in equations.stored.items()]
+    arguments = ("ptr %p", "ptr %q")
+    return functions(
+        "constants", arguments, attributes_of(lanes), roots, equations.nodes, {}, {}, lanes, flags
+    )
 
 
 def rates_function(equations: Equations, lanes: int, flags: str) -> str:
     """``rates(t, y, q, f)``: adds each state's rate to `f`."""
-    body = Body(lanes, flags)
-    expressions = Expressions(body, equations.nodes, equations.stored)
-    for row, node in enumerate(equations.rates):
-        if equations.nodes[node] == Node("const"):
-            continue
-        rate = expressions.value(node)
-        body.store(body.binary("fadd", body.load("%f", row), rate), "%f", row)
-        expressions.forget()
-    return body.define("rates", ("ptr %t", "ptr %y", "ptr %q", "ptr %f"), attributes_of(lanes))
+    zero = Node("const", (), 0.0)
+    roots = [
+        (node, _add_to("%f", row))
+        for row, node in enumerate(equations.rates)
+        if equations.nodes[node] != zero
+    ]
+    arguments = ("ptr %t", "ptr %y", "ptr %q", "ptr %f")
+    return _with_states("rates", arguments, roots, equations, lanes, flags)
 
 
 def jacobian_function(equations: Equations, slots: list[int], lanes: int, flags: str, sign: int) -> str:
     """``jacobian(t, y, q, w, g)``: `sign` times each entry into its slot of `w`, time derivatives into `g`."""
-    body = Body(lanes, flags)
-    expressions = Expressions(body, equations.nodes, equations.stored)
-    for (_, _, node), slot in zip(equations.entries, slots, strict=True):
-        value = expressions.value(node)
-        body.store(body.negative(value) if sign < 0 else value, "%w", slot)
-        expressions.forget()
-    for row, node in equations.drifts:
-        body.store(expressions.value(node), "%g", row)
-        expressions.forget()
-    return body.define("jacobian", ("ptr %t", "ptr %y", "ptr %q", "ptr %w", "ptr %g"), attributes_of(lanes))
+    write = _minus_to if sign < 0 else _to
+    roots = [(node, write("%w", slot)) for (_, _, node), slot in zip(equations.entries, slots, strict=True)]
+    roots += [(node, _to("%g", row)) for row, node in equations.drifts]
+    arguments = ("ptr %t", "ptr %y", "ptr %q", "ptr %w", "ptr %g")
+    return _with_states("jacobian", arguments, roots, equations, lanes, flags)
 
 
-def factor_function(plan: Factorization, entries: set[tuple[int, int]], lanes: int) -> str:
-    """``factor(d, w)``: factors of `w + d I` in place; `entries` are the slots that hold a value."""
-    body = Body(lanes)
+def _with_states(
+    name: str,
+    arguments: tuple[str, ...],
+    roots: list[tuple[int, Write]],
+    equations: Equations,
+    lanes: int,
+    flags: str,
+) -> str:
+    attributes = attributes_of(lanes)
+    nodes, stored, hubs = equations.nodes, equations.stored, equations.hubs
+    return functions(name, arguments, attributes, roots, nodes, stored, hubs, lanes, flags)
+
+
+class Parts:
+    """A function without values of its own from line to line, cut into several where it grows long."""
+
+    def __init__(self, name: str, arguments: tuple[str, ...], lanes: int) -> None:
+        self.name, self.arguments, self.lanes = name, arguments, lanes
+        self.bodies = [Body(lanes)]
+
+    def body(self) -> Body:
+        """Where to go on: a new part if the last is long."""
+        if len(self.bodies[-1].lines) > _LONGEST_PART:
+            self.bodies.append(Body(self.lanes))
+        return self.bodies[-1]
+
+    def define(self) -> str:
+        """All parts, and the function that calls them in order."""
+        attributes = attributes_of(self.lanes)
+        text = [
+            body.define(f"{self.name}_{number}", self.arguments, attributes)
+            for number, body in enumerate(self.bodies)
+        ]
+        driver = Body(self.lanes)
+        given = ", ".join(self.arguments)
+        driver.lines += [f"  call void @{self.name}_{number}({given})" for number in range(len(self.bodies))]
+        return "\n".join([*text, driver.define(self.name, self.arguments, attributes)])
+
+
+def factor_function(plan: Factorization, equations: Equations, lanes: int) -> str:
+    """``factor(d, w)``: factors in place of `w`, plus `d` on the diagonal of states and 1 on that of hubs."""
+    parts = Parts("factor", ("ptr %d", "ptr %w"), lanes)
     position = {index: place for place, index in enumerate(plan.order)}
-    filled = {(position[i], position[j]) for i, j in entries}
-    shift = body.load("%d")
+    filled = {(position[i], position[j]) for i, j, _ in equations.entries}
     for i, (lower, upper) in enumerate(zip(plan.lower, plan.upper, strict=True)):
+        body = parts.body()
         row: dict[int, str] = {
             j: body.load("%w", plan.slots[i, j]) for j in (*lower, i, *upper) if (i, j) in filled
         }
+        shift = body.load("%d") if plan.order[i] < equations.states else body.const(1.0)
         row[i] = body.binary("fadd", row[i], shift) if i in row else shift
         for k in lower:
             ratio = body.binary("fmul", row[k], body.load("%w", plan.slots[k, k]))
@@ -162,36 +228,44 @@ def factor_function(plan: Factorization, entries: set[tuple[int, int]], lanes: i
         for j in upper:
             body.store(row[j], "%w", plan.slots[i, j])
         body.store(body.binary("fdiv", body.const(1.0), row[i]), "%w", plan.slots[i, i])
-    return body.define("factor", ("ptr %d", "ptr %w"), attributes_of(lanes))
+    return parts.define()
 
 
-def solve_function(plan: Factorization, lanes: int) -> str:
-    """``solve(w, x)``: replaces the right-hand side `x` by the solution."""
-    body = Body(lanes)
+def solve_function(plan: Factorization, equations: Equations, lanes: int) -> str:
+    """``solve(w, x, z)``: replaces the right-hand side, `x` of states and `z` of hubs, by the solution.
+
+    Without time derivatives the right-hand side of hubs is zero, and is not read.
+    """
+    parts = Parts("solve", ("ptr %w", "ptr %x", "ptr %z"), lanes)
+    states = equations.states
+
+    def place(position: int) -> tuple[str, int]:
+        index = plan.order[position]
+        return ("%x", index) if index < states else ("%z", index - states)
+
+    def reduce(body: Body, i: int, columns: tuple[int, ...], total: str | None) -> str | None:
+        for k in columns:
+            factor, value = body.load("%w", plan.slots[i, k]), body.load(*place(k))
+            minus = body.negative(factor)
+            total = body.binary("fmul", minus, value) if total is None else body.fma(minus, value, total)
+        return total
+
     for i, lower in enumerate(plan.lower):
-        if lower:
-            total = body.load("%x", plan.order[i])
-            for k in lower:
-                total = _minus_product(body, total, plan.slots[i, k], plan.order[k])
-            body.store(total, "%x", plan.order[i])
+        body = parts.body()
+        unset = plan.order[i] >= states and not equations.drifts
+        if lower or unset:
+            total = reduce(body, i, lower, None if unset else body.load(*place(i)))
+            body.store(total if total is not None else body.const(0.0), *place(i))
     for i in reversed(range(len(plan.order))):
-        total = body.load("%x", plan.order[i])
-        for j in plan.upper[i]:
-            total = _minus_product(body, total, plan.slots[i, j], plan.order[j])
-        total = body.binary("fmul", total, body.load("%w", plan.slots[i, i]))
-        body.store(total, "%x", plan.order[i])
-    return body.define("solve", ("ptr %w", "ptr %x"), attributes_of(lanes))
-
-
-def _minus_product(body: Body, total: str, slot: int, row: int) -> str:
-    return body.fma(body.negative(body.load("%w", slot)), body.load("%x", row), total)
+        body = parts.body()
+        total = reduce(body, i, plan.upper[i], body.load(*place(i)))
+        assert total is not None
+        body.store(body.binary("fmul", total, body.load("%w", plan.slots[i, i])), *place(i))
+    return parts.define()
 
 
 def values_function(nodes: tuple[Node, ...], roots: Sequence[int], lanes: int, flags: str) -> str:
     """``values(t, y, p, v)``: the value of each root node, straight from the parameters."""
-    body = Body(lanes, flags)
-    expressions = Expressions(body, nodes, {})
-    for row, node in enumerate(roots):
-        body.store(expressions.value(node), "%v", row)
-        expressions.forget()
-    return body.define("values", ("ptr %t", "ptr %y", "ptr %p", "ptr %v"), attributes_of(lanes))
+    wanted = [(node, _to("%v", row)) for row, node in enumerate(roots)]
+    arguments = ("ptr %t", "ptr %y", "ptr %p", "ptr %v")
+    return functions("values", arguments, attributes_of(lanes), wanted, nodes, {}, {}, lanes, flags)

@@ -81,7 +81,7 @@ class Steps(Body):
         return total
 
 
-def step_function(method: Method, states: int, timed: bool, lanes: int) -> str:
+def step_function(method: Method, states: int, unknowns: int, timed: bool, lanes: int) -> str:
     """``step(t, h, y, q, u, floor, k, w, g, s, new, scalars, err, rtol)``: try one step in every lane.
 
     Reads time `t`, length `h`, state `y`, constants `q`, infusions `u` and error floors; writes stages `k`,
@@ -89,6 +89,7 @@ def step_function(method: Method, states: int, timed: bool, lanes: int) -> str:
     `scalars` are scratch.
     """
     b = Steps(lanes, states)
+    b.lines.append(f"  %z = alloca [{max(unknowns - states, 1)} x {b.vector}], align {b.bytes}")
     h = b.load("%h")
     inverse = b.binary("fdiv", b.const(1.0), h)
     b.store(b.binary("fmul", inverse, b.const(1.0 / method.gamma)), "%scalars", 0)
@@ -98,13 +99,21 @@ def step_function(method: Method, states: int, timed: bool, lanes: int) -> str:
     clock = b.address("%scalars", 1)
     stages = [b.address("%k", i * states) for i in range(method.stages)]
     for i in range(method.stages):
-        _stage(b, method, i, stages, h, inverse, clock, timed)
+        _stage(b, method, i, stages, h, inverse, clock, timed, unknowns - states)
     _finish(b, method, stages)
     return b.define("step", _ARGUMENTS, attributes_of(lanes))
 
 
 def _stage(
-    b: Steps, method: Method, i: int, stages: list[str], h: str, inverse: str, clock: str, timed: bool
+    b: Steps,
+    method: Method,
+    i: int,
+    stages: list[str],
+    h: str,
+    inverse: str,
+    clock: str,
+    timed: bool,
+    hubs: int,
 ) -> None:
     drift = b.binary("fmul", h, b.const(method.slopes[i])) if timed and method.slopes[i] else None
     index = b.loop(f"stage{i}")
@@ -124,7 +133,11 @@ def _stage(
         at = clock
     state = "%s" if i else "%y"
     b.lines.append(f"  call void @rates(ptr {at}, ptr {state}, ptr %q, ptr {stages[i]})")
-    b.lines.append(f"  call void @solve(ptr %w, ptr {stages[i]})")
+    if timed:
+        for j in range(hubs):
+            start = b.binary("fmul", b.load("%g", b.states + j), drift) if drift else b.const(0.0)
+            b.store(start, "%z", j)
+    b.lines.append(f"  call void @solve(ptr %w, ptr {stages[i]}, ptr %z)")
 
 
 def _stage_state(b: Steps, method: Method, i: int, stages: list[str], index: str) -> str:

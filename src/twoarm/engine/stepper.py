@@ -20,7 +20,11 @@ from twoarm.engine.compiled import vector_kernel
 from twoarm.engine.methods import method as find_method
 from twoarm.engine.status import Status
 
-_FINISHED, _TOO_SMALL, _TOO_MANY = int(Status.FINISHED), int(Status.STEP_TOO_SMALL), int(Status.TOO_MANY_STEPS)
+_FINISHED, _TOO_SMALL, _TOO_MANY = (
+    int(Status.FINISHED),
+    int(Status.STEP_TOO_SMALL),
+    int(Status.TOO_MANY_STEPS),
+)
 _NOT_FINITE, _BAD_START = int(Status.NOT_FINITE), int(Status.BAD_START)
 
 #: Step control: safety, and least and greatest change of length from one step to the next.
@@ -152,7 +156,7 @@ def _first_step(lane, y, f, floor, rtol):  # type: ignore[no-untyped-def]
 def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tolerance, max_steps, out):  # type: ignore[no-untyped-def]
     """Integrate patients until the counter has passed the last; several threads may share one counter."""
     constants_at, rates_at, step_at, accept_at = addresses
-    lanes, n, stored, factors = sizes
+    lanes, n, unknowns, stored, factors = sizes
     parameters, states, reset_state, begin, end, fresh, step_hint = people
     rtol, lowest, share = tolerance
     recorded, out_state, out_day, out_status, out_steps, out_step, out_worst = out
@@ -162,7 +166,7 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
     p, q = _aligned(max(parameters.shape[1], 1), lanes), _aligned(max(stored, 1), lanes)
     y, new, u, floor = _aligned(n, lanes), _aligned(n, lanes), _aligned(n, lanes), _aligned(n, lanes)
     k, w = _aligned(stages * n, lanes), _aligned(factors, lanes)
-    g, s, scalars = _aligned(n, lanes), _aligned(n, lanes), _aligned(2, lanes)
+    g, s, scalars = _aligned(unknowns, lanes), _aligned(n, lanes), _aligned(2, lanes)
     t, h, err, mask = _aligned(1, lanes), _aligned(1, lanes), _aligned(1, lanes), _aligned(1, lanes)
     floor[:] = 1.0
     h[:] = 1e-3
@@ -237,8 +241,21 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
                 else:
                     h[0, lane] = natural[lane]
         _call_step(
-            step_at, t.ctypes.data, h.ctypes.data, y.ctypes.data, q.ctypes.data, u.ctypes.data, floor.ctypes.data, k.ctypes.data, w.ctypes.data, g.ctypes.data,
-            s.ctypes.data, new.ctypes.data, scalars.ctypes.data, err.ctypes.data, rtol,
+            step_at,
+            t.ctypes.data,
+            h.ctypes.data,
+            y.ctypes.data,
+            q.ctypes.data,
+            u.ctypes.data,
+            floor.ctypes.data,
+            k.ctypes.data,
+            w.ctypes.data,
+            g.ctypes.data,
+            s.ctypes.data,
+            new.ctypes.data,
+            scalars.ctypes.data,
+            err.ctypes.data,
+            rtol,
         )
 
         for lane in range(lanes):
@@ -279,7 +296,11 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
                 natural[lane] = length * shrink
                 rejected[lane] = True
                 if natural[lane] <= 1e-15 * max(abs(t[0, lane]), 1.0):
-                    code[lane] = _TOO_SMALL if finite else (_BAD_START if steps[lane] < 40 and starting[lane] else _NOT_FINITE)
+                    code[lane] = (
+                        _TOO_SMALL
+                        if finite
+                        else (_BAD_START if steps[lane] < 40 and starting[lane] else _NOT_FINITE)
+                    )
             if code[lane] < 0 and steps[lane] >= max_steps:
                 code[lane] = _TOO_MANY
         worst = -1
@@ -336,11 +357,19 @@ def integrate(cohort: Cohort) -> Solved:
     at = kernel.addresses
     arguments = (
         (at["constants"], at["rates"], at["step"], at["accept"]),
-        (kernel.lanes, kernel.states, kernel.stored, kernel.factors),
+        (kernel.lanes, kernel.states, kernel.unknowns, kernel.stored, kernel.factors),
         method.order,
         method.dense,
         counter.ctypes.data,
-        (cohort.parameters, cohort.state, cohort.reset_state, cohort.begin, cohort.end, cohort.fresh, cohort.step),
+        (
+            cohort.parameters,
+            cohort.state,
+            cohort.reset_state,
+            cohort.begin,
+            cohort.end,
+            cohort.fresh,
+            cohort.step,
+        ),
         _schedule(cohort),
         cohort.visits,
         (cohort.tolerance.relative, cohort.tolerance.floor, cohort.tolerance.share),
