@@ -26,7 +26,7 @@ def modules() -> list[tuple[str, str]]:
 
 
 def table() -> str:
-    """The table of ARCHITECTURE.md as the code says it should be."""
+    """Write the table of ARCHITECTURE.md as the code says it should be."""
     rows = [f"| `{path}` | {line} |" for path, line in modules()]
     return "\n".join(["| module | what it is for |", "|---|---|", *rows])
 
@@ -47,7 +47,7 @@ def write_reference() -> None:
     lines = [
         "# Reference",
         "",
-        "Public names, in the order of the work. This page is made from the docstrings; each example runs as a test.",
+        "Public names, in the order of the work; made from the docstrings. Each example runs as a test.",
         "",
     ]
     for step, names in twoarm.STEPS.items():

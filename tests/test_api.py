@@ -27,8 +27,10 @@ def test_every_public_name_is_there_and_explained(name):
     assert docstring
     if inspect.isfunction(thing):
         assert ">>> " in docstring, "a public verb shows an example that runs"
-        assert "Returns\n-------" in docstring or "Yields\n------" in docstring or "-> None" in str(
-            inspect.signature(thing)
+        assert (
+            "Returns\n-------" in docstring
+            or "Yields\n------" in docstring
+            or "-> None" in str(inspect.signature(thing))
         )
 
 
@@ -40,7 +42,11 @@ def test_every_parameter_of_a_verb_is_explained(name):
     docstring = inspect.getdoc(thing)
     section = re.search(r"Parameters\n-+\n(.*?)(?:\n\n\w[\w ]*\n-{3,}|\Z)", docstring, re.S)
     said = section[1] if section else ""
-    named = {word.strip(" *") for line in re.findall(r"^(\S[^:\n]*)(?: : |$)", said, re.M) for word in line.split(",")}
+    named = {
+        word.strip(" *")
+        for line in re.findall(r"^(\S[^:\n]*)(?: : |$)", said, re.M)
+        for word in line.split(",")
+    }
     assert not set(inspect.signature(thing).parameters) - named
 
 
@@ -52,8 +58,21 @@ def test_an_unknown_name_says_so():
 def test_importing_is_cheap():
     """Nobody who asks for help, or for the version, waits for numpy."""
     code = "import sys, twoarm; print(*{name.split('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    heavy = {"numpy", "pandas", "xarray", "scipy", "matplotlib", "lifelines", "libsbml", "numba", "pint", "pydantic"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    heavy = {
+        "numpy",
+        "pandas",
+        "xarray",
+        "scipy",
+        "matplotlib",
+        "lifelines",
+        "libsbml",
+        "numba",
+        "pint",
+        "pydantic",
+    }
     assert not heavy & set(loaded.stdout.split())
 
 

@@ -15,10 +15,37 @@ SOURCE = ROOT / "src" / "twoarm"
 LIBRARY = SOURCE / "library"
 PYTHON = sorted(SOURCE.rglob("*.py"))
 ROOMS = ("src", "tests", "docs", "examples", "benchmarks", "decisions", ".ci")
-TEXT = {".py", ".md", ".toml", ".csv", ".ant", ".bib", ".cff", ".yml", ".lock", ".html", ".css", ".js", ".txt", ""}
+TEXT = {
+    ".py",
+    ".md",
+    ".toml",
+    ".csv",
+    ".ant",
+    ".bib",
+    ".cff",
+    ".yml",
+    ".lock",
+    ".html",
+    ".css",
+    ".js",
+    ".txt",
+    "",
+}
 LONGEST = 650  # lines; a file near this has two jobs
 
-FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core", "manager", "handler", "tools"}
+FORBIDDEN_NAMES = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "common",
+    "misc",
+    "base",
+    "core",
+    "manager",
+    "handler",
+    "tools",
+}
 
 
 def tracked() -> list[Path]:
@@ -82,7 +109,9 @@ def test_no_wildcard_keywords():
 
 
 def test_no_random_state_shared_by_all():
-    pattern = re.compile(r"np\.random\.(seed|rand|randn|normal|uniform|choice|shuffle|RandomState)\b|\bimport random\b")
+    pattern = re.compile(
+        r"np\.random\.(seed|rand|randn|normal|uniform|choice|shuffle|RandomState)\b|\bimport random\b"
+    )
     found = [path.name for path in PYTHON if pattern.search(path.read_text(encoding="utf-8"))]
     assert not found
 
@@ -91,7 +120,9 @@ def drug_names() -> set[str]:
     names = set()
     for path in (LIBRARY / "molecules").glob("*.toml"):
         card = tomllib.loads(path.read_text(encoding="utf-8"))
-        names |= {str(name).lower() for name in [path.stem, card.get("name", path.stem), *card.get("aliases", [])]}
+        names |= {
+            str(name).lower() for name in [path.stem, card.get("name", path.stem), *card.get("aliases", [])]
+        }
     return names
 
 
@@ -122,7 +153,9 @@ def words(text: str) -> set[str]:
 def test_no_drug_has_a_name_in_code_or_equations():
     names = drug_names()
     assert names, "the library has molecules"
-    code = {path.name: words_of_python(path) for path in PYTHON if path.name != "cli.py"}  # its help teaches by example
+    code = {
+        path.name: words_of_python(path) for path in PYTHON if path.name != "cli.py"
+    }  # its help teaches by example
     equations = {path.name: words(path.read_text(encoding="utf-8")) for path in LIBRARY.rglob("*.ant")}
     found = {name: said & names for name, said in (code | equations).items() if said & names}
     assert not found
@@ -130,13 +163,20 @@ def test_no_drug_has_a_name_in_code_or_equations():
 
 def test_paths_are_relative():
     pattern = re.compile(r"(?<![\w.:/~-])/(?:home|root|work|Users|mnt|opt|usr/local)/\w")
-    found = [str(path.relative_to(ROOT)) for path in tracked() if pattern.search(path.read_text(encoding="utf-8"))]
+    found = [
+        str(path.relative_to(ROOT)) for path in tracked() if pattern.search(path.read_text(encoding="utf-8"))
+    ]
     assert not [name for name in found if name != "tests/test_house.py"]
 
 
 def test_what_builds_the_package_names_no_host():
     """The lock holds hashes, and where packages come from is the machine's business."""
-    files = [ROOT / "requirements.lock", ROOT / "pyproject.toml", ROOT / "Makefile", *(ROOT / ".ci").iterdir()]
+    files = [
+        ROOT / "requirements.lock",
+        ROOT / "pyproject.toml",
+        ROOT / "Makefile",
+        *(ROOT / ".ci").iterdir(),
+    ]
     pattern = re.compile(r"://|index-url|find-links|trusted-host")
     assert not [path.name for path in files if pattern.search(path.read_text(encoding="utf-8"))]
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
@@ -147,7 +187,9 @@ def test_what_builds_the_package_names_no_host():
 
 def test_one_version_everywhere():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    changelog = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    changelog = re.findall(
+        r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M
+    )
     citation = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
     package = re.search(r'^__version__ = "(.+)"$', (SOURCE / "__init__.py").read_text(encoding="utf-8"), re.M)
     assert changelog[0] == version
@@ -156,11 +198,14 @@ def test_one_version_everywhere():
 
 
 def test_files_have_one_job(record_property):
-    lengths = {path.relative_to(SOURCE).as_posix(): path.read_text(encoding="utf-8").count("\n") for path in PYTHON}
+    lengths = {
+        path.relative_to(SOURCE).as_posix(): path.read_text(encoding="utf-8").count("\n") for path in PYTHON
+    }
     record_property("longest", sorted(lengths.items(), key=lambda item: -item[1])[:5])
     assert not {name: length for name, length in lengths.items() if length > LONGEST}
 
 
 def test_nothing_says_todo():
-    found = [path.name for path in PYTHON if re.search(r"\b(TODO|FIXME|XXX)\b", path.read_text(encoding="utf-8"))]
+    pattern = re.compile(r"\b(TODO|FIXME|XXX)\b")
+    found = [path.name for path in PYTHON if pattern.search(path.read_text(encoding="utf-8"))]
     assert not found

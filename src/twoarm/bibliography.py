@@ -141,7 +141,8 @@ def sources_in(path: str | Path) -> set[str]:
     ----------
     path : str or Path
         A `.toml` file, whose entries say `source = "key"`, or a `.csv` table with a column `source`. A field
-        may hold several keys, split by `;` or written as a list.
+        may hold several keys, split by `;` or written as a list. In an `.ant` file, every word that is a key,
+        and those of the parts that it imports from its own folder.
 
     Returns
     -------
@@ -162,9 +163,18 @@ def sources_in(path: str | Path) -> set[str]:
         found: Iterable[Any] = [row.get("source") for row in rows]
     elif path.suffix == ".toml":
         found = _said(catalog.read_toml(path))
+    elif path.suffix == ".ant":
+        return _in_equations(path)
     else:
         return set()
     return {key.strip() for text in found for key in str(text or "").split(";")} - {""}
+
+
+def _in_equations(path: Path) -> set[str]:
+    text = catalog.read_text(path)
+    parts = [path.parent / name for name in re.findall(r'^\s*import\s+"([\w.-]+)"', text, flags=re.MULTILINE)]
+    found = set(re.findall(r"\b[a-z]+\d{4}[a-z]?\b|\b[a-z]{5,}\b", text)) & set(read_references())
+    return found.union(*(_in_equations(part) for part in parts if part.is_file() and part != path))
 
 
 def _said(node: Any) -> Iterator[str]:

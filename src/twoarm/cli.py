@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,15 @@ from twoarm.errors import TwoarmError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Backend(StrEnum):
+    """Back ends of the engine, as `simulate` names them."""
+
+    auto = "auto"
+    cpu = "cpu"
+    reference = "reference"
+
 
 app = typer.Typer(
     name="twoarm",
@@ -50,7 +60,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Same seed, same numbers to the last digit.")] = 11,
     out: Annotated[Path | None, typer.Option(help="Folder to write; results/PROTOCOL if left out.")] = None,
     draws: Annotated[int, typer.Option(help="Draws of the molecule's card: trials simulated.", min=1)] = 8,
-    backend: Annotated[str, typer.Option(help="auto, cpu, or reference (slow and believed).")] = "auto",
+    backend: Annotated[Backend, typer.Option(help="reference is slow and believed.")] = Backend.auto,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
 ) -> None:
     """Simulate a trial from the molecule card to the hazard ratio, and write its folder.
@@ -65,7 +75,13 @@ def run(
     folder = out or Path("results") / Path(protocol).stem
     with _progress(quiet) as progress:
         findings = run_study(
-            protocol, folder, patients=patients, seed=seed, draws=draws, backend=backend, progress=progress
+            protocol,
+            folder,
+            patients=patients,
+            seed=seed,
+            draws=draws,
+            backend=backend.value,
+            progress=progress,
         )
     if not quiet:
         for title, table in tables_of(findings).items():
@@ -131,7 +147,7 @@ def simulate(
         Path | None, typer.Option(help="CSV in NONMEM's words: id time amt cmt [rate ii addl ...].")
     ] = None,
     select: Annotated[str | None, typer.Option(help="Outputs to keep, commas between.")] = None,
-    backend: Annotated[str, typer.Option(help="auto, cpu or reference.")] = "auto",
+    backend: Annotated[Backend, typer.Option(help="reference is slow and believed.")] = Backend.auto,
 ) -> None:
     """Simulate any SBML or Antimony model for any cohort.
 
@@ -140,7 +156,7 @@ def simulate(
     from twoarm.study import simulate_files
 
     simulate_files(
-        model, out, end=end, steps=steps, cohort=cohort, doses=doses, select=select, backend=backend
+        model, out, end=end, steps=steps, cohort=cohort, doses=doses, select=select, backend=backend.value
     )
     _say(str(out))
 

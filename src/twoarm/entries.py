@@ -10,7 +10,7 @@ import pandas as pd
 
 from twoarm import catalog
 
-COLUMNS = ("entry", "value", "unit", "source", "note")
+COLUMNS = ("entry", "value", "unit", "source", "note", "tuned")
 _ASIDE = {"unit", "source", "sources", "note", "place", "role"}  # said in columns of their own, or not needed
 
 
@@ -25,8 +25,9 @@ def read_entries(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `entry` (where it stands, dots between), `value` (a value, a range, a distribution: in words),
-        `unit`, `source` (with its place, where one is given) and `note`; "" where nothing is said.
+        Columns `entry` (where it stands, dots between), `value` (a value, range or distribution, in words),
+        `unit`, `source` (with its place) and `note`, "" where nothing is said; and `tuned`, whether the number
+        was fitted to data.
 
     Raises
     ------
@@ -40,13 +41,13 @@ def read_entries(path: str | Path) -> pd.DataFrame:
     >>> _ = path.write_text(
     ...     '[arm]\nkd = { low = "1 nM", high = "9 nM", source = "assumed", note = "none is known" }'
     ... )
-    >>> read_entries(path).iloc[0].to_list()
+    >>> read_entries(path).iloc[0, :5].to_list()
     ['arm.kd', '1 nM to 9 nM', '', 'assumed', 'none is known']
     """
     return pd.DataFrame(list(_rows(catalog.read_toml(path), "")), columns=list(COLUMNS))
 
 
-def _rows(node: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, str, str, str]]:
+def _rows(node: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, str, str, str, bool]]:
     for name, said in node.items():
         entry = f"{place}.{name}".lstrip(".")
         tables = isinstance(said, list) and bool(said) and all(isinstance(item, dict) for item in said)
@@ -71,12 +72,13 @@ def _is_leaf(said: Mapping[str, Any]) -> bool:
     )
 
 
-def _row(entry: str, said: Any) -> tuple[str, str, str, str, str]:
+def _row(entry: str, said: Any) -> tuple[str, str, str, str, str, bool]:
     if not isinstance(said, dict):
-        return entry, _words(said), "", "", ""
+        return entry, _words(said), "", "", "", False
     source = _words(said.get("source", said.get("sources", "")))
     place = f" ({said['place']})" if "place" in said else ""
-    return entry, _value(said), str(said.get("unit", "")), f"{source}{place}", str(said.get("note", ""))
+    note, tuned = str(said.get("note", "")), bool(said.get("tuned", False))
+    return entry, _value(said), str(said.get("unit", "")), f"{source}{place}", note, tuned
 
 
 def _value(said: Mapping[str, Any]) -> str:

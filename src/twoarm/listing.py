@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 
@@ -23,7 +21,7 @@ def list_library(kind: str) -> pd.DataFrame:
     Parameters
     ----------
     kind : str
-        "molecules", "populations", "protocols", "outcomes", "evidence" or "models".
+        "molecules", "populations", "protocols", "outcomes", "evidence", "studies" or "models".
 
     Returns
     -------
@@ -42,10 +40,8 @@ def list_library(kind: str) -> pd.DataFrame:
     """
     folder = _folder(kind)
     if folder == "evidence":
-        rows = _evidence()
-        return rows[
-            [name for name in ("id", "drug", "endpoint", "value", "unit", "use", "source") if name in rows]
-        ]
+        columns = ["id", "drug", "histology", "endpoint", "value", "unit", "n", "use", "source_title"]
+        return _evidence()[columns].astype(str).replace({"nan": "", "<NA>": ""})
     names = catalog.names(folder)
     return pd.DataFrame(
         {"name": names, "description": [_described(catalog.find(folder, name)) for name in names]}
@@ -83,7 +79,9 @@ def show_library(kind: str, name: str) -> pd.DataFrame:
         return _evidence_row(name)
     if folder == "biology":
         return _model_rows(name)
-    return read_entries(catalog.find(folder, name))
+    rows = read_entries(catalog.find(folder, name))
+    tuned = rows.pop("tuned")
+    return rows.assign(note=rows["note"].where(~tuned, "tuned: " + rows["note"]))
 
 
 def sources_behind(name: str | Path) -> set[str]:
@@ -119,7 +117,7 @@ def sources_behind(name: str | Path) -> set[str]:
     if path.is_file():
         return sources_in(path)
     known: list[str] = []
-    for folder in ("molecules", "populations", "protocols", "outcomes"):
+    for folder in ("molecules", "populations", "protocols", "outcomes", "studies"):
         try:
             return sources_in(catalog.find(folder, str(name)))
         except NotInLibraryError:
@@ -129,7 +127,12 @@ def sources_behind(name: str | Path) -> set[str]:
 
 def _folder(kind: str) -> str:
     """Return the folder of the library that is meant by a word people use."""
-    return {"models": "biology", "model": "biology", "population": "populations"}.get(kind, kind)
+    return {
+        "models": "biology",
+        "model": "biology",
+        "population": "populations",
+        "molecule": "molecules",
+    }.get(kind, kind)
 
 
 def _described(path: Path) -> str:
@@ -141,23 +144,26 @@ def _described(path: Path) -> str:
 
 
 def _evidence() -> pd.DataFrame:
-    tables = []
-    for name in catalog.names("evidence"):
-        rows = list(
-            csv.DictReader(io.StringIO(catalog.read_text(catalog.find("evidence", name)), newline=""))
-        )
-        tables.append(pd.DataFrame(rows))
-    return pd.concat(tables, ignore_index=True).fillna("")
+    """Every dated fact of the library; programs, trials and curves have other columns and are left out."""
+    from twoarm.evidence.read import NEEDED, read_evidence
+
+    names = [name for name in catalog.names("evidence") if set(NEEDED) <= set(_header(name))]
+    return read_evidence(names)
+
+
+def _header(name: str) -> list[str]:
+    return catalog.read_text(catalog.find("evidence", name)).split("\n", 1)[0].strip().split(",")
 
 
 def _evidence_row(name: str) -> pd.DataFrame:
-    rows = _evidence().set_index("id")
+    rows = _evidence().set_index("id", drop=False)
     if name not in rows.index:
         raise NotInLibraryError(
             one="row of evidence", kind="evidence", name=name, known=[str(row) for row in rows.index]
         )
-    said = rows.loc[name]
-    kept = {str(key): str(value) for key, value in said.items() if str(value)}
+    kept = {
+        str(key): str(value) for key, value in rows.loc[name].items() if str(value) not in ("", "nan", "<NA>")
+    }
     return pd.DataFrame(
         {"entry": list(kept), "value": list(kept.values()), "unit": "", "source": "", "note": ""}
     )

@@ -43,7 +43,7 @@ def simulate_files(
     steps : int
         Intervals between outputs.
     cohort : Path, optional
-        CSV, a row a patient; a column `patient` or `id` labels them, the others are parameters or first states.
+        CSV, a row a patient; a column `patient` or `id` labels them, others are parameters or first states.
     doses : Path, optional
         CSV in NONMEM's words: `id time amt cmt` and more.
     select : str, optional

@@ -1,0 +1,302 @@
+"""From the folder of a run to what its report shows; reads files only, so a page can be written again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from twoarm import catalog
+from twoarm.bibliography import ASSUMED, sources_in
+from twoarm.entries import read_entries
+from twoarm.errors import NotARunError
+from twoarm.evidence.compare import compare
+from twoarm.evidence.read import read_curves, read_evidence
+from twoarm.report import Findings, write_report
+from twoarm.study import folder as files
+from twoarm.study.card import Study
+from twoarm.study.pool import pool, shares
+from twoarm.trial.protocol import Protocol, read_protocol
+from twoarm.units import factor
+
+_RATIOS = ("Hazard ratio of OS", "Hazard ratio of PFS")
+
+
+def write_findings(folder: Path) -> Findings:
+    """Gather what a run has written, and write its record and page.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a run whose trials are done.
+
+    Returns
+    -------
+    Findings
+        What the page shows.
+
+    Raises
+    ------
+    NotARunError
+        If the folder is not that of a finished run.
+    """
+    findings = gather(folder)
+    record = {
+        "measures": findings.measures.to_dict("records"),
+        "comparison": [] if findings.comparison is None else findings.comparison.to_dict("records"),
+        "shares": [] if findings.shares is None else findings.shares.to_dict("records"),
+        "sources": sorted(findings.sources),
+        "provenance": dict(findings.provenance),
+    }
+    files.write_record(_without_nan(record), folder / files.RECORD)
+    write_report(findings, folder / files.PAGE)
+    return findings
+
+
+def gather(folder: Path) -> Findings:
+    """Read a run's files as what a report shows.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a run whose trials are done.
+
+    Returns
+    -------
+    Findings
+        Curves and outcomes of the trial in the middle of the draws; measures over all draws.
+
+    Raises
+    ------
+    NotARunError
+        If the folder is not that of a finished run.
+    """
+    plan = files.read_record(folder / files.PLAN)
+    study = Study.model_validate(plan["study"])
+    protocol = read_protocol(study.protocol)
+    places = sorted(path.parent for path in (folder / "draws").glob(f"*/{files.RECORD}"))
+    if not places:
+        raise NotARunError(folder=folder, missing="finished trial")
+    measures = pd.concat([files.read_table(place / "measures.csv") for place in places], ignore_index=True)
+    measures = measures.fillna({"arm": "", "unit": ""})
+    first = measures[measures["replicate"] == 0]
+    pooled = pool(first)
+    middle = places[0].parent / _middle_draw(first)
+    draws = _draws(first)
+    record = files.read_record(middle / files.RECORD)
+    return Findings(
+        title=protocol.title or protocol.name,
+        arms={name: arm.label for name, arm in protocol.arms.items()},
+        patients=files.read_table(middle / files.OUTCOMES),
+        measures=pooled,
+        question=study.question,
+        primary=study.primary,
+        covers=_covers(plan, len(draws)),
+        setting=_setting(plan, study, protocol, record, middle),
+        molecules=_molecules(plan),
+        flow=_optional(middle / "flow.csv", "arm", "detail"),
+        survival=_optional(middle / "survival.csv"),
+        medians=_optional(middle / "medians.csv"),
+        published_survival=_published_curves(study),
+        changes=_optional(middle / "changes.csv"),
+        courses=_courses(middle / files.COURSES),
+        subgroups=_optional(middle / "subgroups.csv"),
+        comparison=_comparison(study, pooled),
+        draws=draws if len(draws) > 1 else None,
+        shares=shares(measures, quantities=_RATIOS),
+        tuned=_tuned(protocol, plan),
+        limits=study.limits,
+        sources=sorted(_sources(study, protocol, plan)),
+        provenance=_provenance(plan, record),
+    )
+
+
+def _middle_draw(measures: pd.DataFrame) -> str:
+    """Folder of the draw whose hazard ratio of OS is the middle one; of the first where there is none."""
+    ratios = measures[(measures["quantity"] == _RATIOS[0]) & measures["value"].notna()].sort_values(
+        ["value", "draw"]
+    )
+    draw = int(ratios["draw"].iloc[(len(ratios) - 1) // 2]) if len(ratios) else 0
+    return f"draw-{draw:03d}"
+
+
+def _draws(measures: pd.DataFrame) -> pd.DataFrame:
+    """Hazard ratios, a row a draw."""
+    ratios = measures[measures["quantity"].isin(_RATIOS)]
+    wide = ratios.pivot(index="draw", columns="quantity", values="value")
+    names = {quantity: f"hazard_ratio_{quantity.split()[-1].lower()}" for quantity in _RATIOS}
+    return wide.rename(columns=names).rename_axis(columns=None).reset_index()
+
+
+def _covers(plan: Mapping[str, Any], draws: int) -> str:
+    trial = f"the patients and chance of a trial of {plan['patients']} patients"
+    return (
+        f"{draws} draws of the molecules' cards, {trial}"
+        if draws > 1
+        else f"{trial}; not the molecules' cards"
+    )
+
+
+def _setting(
+    plan: Mapping[str, Any], study: Study, protocol: Protocol, record: Mapping[str, Any], middle: Path
+) -> dict[str, str]:
+    digests = plan["digests"]
+    several = plan["draws"] > 1
+    return {
+        "Protocol": " ".join(part for part in (protocol.title or protocol.name, protocol.registry) if part),
+        **{f"Arm {name}": arm.label for name, arm in protocol.arms.items()},
+        "Patients": f"{plan['patients']} virtual patients of {protocol.population}",
+        "Biology": f"{study.model}, digest {digests['model'][:12]}",
+        "Data cut": str(record["cut"]),
+        "Trials": f"{plan['draws']} draws of the cards, {plan['replicates']} further replicates of chance",
+        **(
+            {"Curves and figures": f"of {middle.name}, the middle one by hazard ratio of OS"}
+            if several
+            else {}
+        ),
+        "Seed": str(plan["seed"]),
+    }
+
+
+def _provenance(plan: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        **{f"engine {name}": str(value) for name, value in record["engine"].items()},
+        **{f"version of {name}": str(value) for name, value in plan["versions"].items()},
+        **{f"digest of {name}": str(value)[:16] for name, value in plan["digests"].items()},
+    }
+
+
+def _molecules(plan: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Cards of the molecules, as far as they are the library's."""
+    cards = {}
+    for name in _molecule_names(plan):
+        rows = read_entries(catalog.find("molecules", name))
+        cards[name] = rows[rows["source"] != ""][["entry", "value", "source", "note"]]
+    return cards
+
+
+def _molecule_names(plan: Mapping[str, Any]) -> list[str]:
+    known = catalog.names("molecules")
+    return [name for name in plan["digests"] if name in known]
+
+
+def _optional(path: Path, *texts: str) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    return files.read_table(path).fillna(dict.fromkeys(texts, ""))
+
+
+def _courses(path: Path) -> xr.Dataset | None:
+    if not path.is_file():
+        return None
+    with xr.open_dataset(path, engine="h5netcdf") as found:
+        courses = found.load()
+    for values in courses.values():
+        values.attrs.setdefault("label", values.attrs.get("long_name", values.name))
+    return courses
+
+
+def _published_curves(study: Study) -> pd.DataFrame | None:
+    overlay = study.curves
+    if overlay is None:
+        return None
+    rows = read_curves(overlay.evidence)
+    own = rows[rows["drug"] == overlay.drug]
+    month = factor("month", "day")
+    curves = [
+        pd.DataFrame({"endpoint": endpoint, "day": own["month"] * month, "survival": own[endpoint]})
+        for endpoint in ("PFS", "OS")
+    ]
+    return pd.concat(curves, ignore_index=True).assign(arm=overlay.arm, label=overlay.label)
+
+
+def quantity_of(endpoint: str) -> str:
+    """Name of our measure for an endpoint of the evidence.
+
+    Parameters
+    ----------
+    endpoint : str
+        As in the evidence tables.
+
+    Returns
+    -------
+    str
+        As in the measures; the endpoint itself where there is no other name.
+
+    Examples
+    --------
+    >>> quantity_of("mPFS"), quantity_of("OS_12m"), quantity_of("TRAE_G3plus"), quantity_of("ORR")
+    ('Median PFS', 'OS at 12 months', 'Grade >= 3 events', 'ORR')
+    """
+    if endpoint == "TRAE_G3plus":
+        return "Grade >= 3 events"
+    named = re.sub(r"^m(PFS|OS)$", r"Median \1", endpoint)
+    return re.sub(r"^(PFS|OS)_(\d+)m$", r"\1 at \2 months", named)
+
+
+def _comparison(study: Study, measures: pd.DataFrame) -> pd.DataFrame | None:
+    """Predicted beside published, for the facts the study names."""
+    if not study.compare:
+        return None
+    evidence = read_evidence(list(study.evidence))
+    endpoints = evidence.set_index("id")["endpoint"]
+    by_measure = measures.set_index(["arm", "quantity"])
+    rows, about = {}, {}
+    for beside in study.compare:
+        for fact in beside.facts:
+            key = (beside.arm, quantity_of(str(endpoints.get(fact, fact))))
+            if key in by_measure.index and np.isfinite(by_measure["value"].loc[key]):
+                rows[fact] = by_measure.loc[key, ["value", "low", "high"]].astype(float)
+                about[fact] = beside
+    if not rows:
+        return None
+    table = compare(pd.DataFrame(rows).T, evidence)
+    names = {"reported": "published", "reported_low": "published_low", "reported_high": "published_high"}
+    table = table.rename(columns=names).rename(columns={"source_url": "source"})
+    table["label"] = [
+        f"{about[fact].label}: {quantity_of(table['endpoint'].iloc[i])}" for i, fact in enumerate(table["id"])
+    ]
+    table["differences"] = [about[fact].differences for fact in table["id"]]
+    return table
+
+
+def _tuned(protocol: Protocol, plan: Mapping[str, Any]) -> pd.DataFrame:
+    """Every number that was tuned, of all the files that a run rests on."""
+    tables = []
+    for path in _files(protocol, plan):
+        rows = read_entries(path)
+        own = rows[rows["tuned"]].rename(columns={"entry": "name", "note": "fitted_to"})
+        tables.append(own.assign(name=path.stem + ": " + own["name"]))
+    return pd.concat(tables, ignore_index=True)[["name", "value", "unit", "fitted_to", "source"]]
+
+
+def _files(protocol: Protocol, plan: Mapping[str, Any]) -> list[Path]:
+    named = [("outcomes", str(protocol.outcomes)), ("populations", protocol.population)]
+    return [
+        catalog.find(kind, name)
+        for kind, name in [*named, *(("molecules", name) for name in _molecule_names(plan))]
+    ]
+
+
+def _sources(study: Study, protocol: Protocol, plan: Mapping[str, Any]) -> set[str]:
+    found = set().union(*(sources_in(path) for path in _files(protocol, plan)))
+    found |= sources_in(catalog.find("protocols", study.protocol))
+    return (found | sources_in(catalog.find("biology", study.model))) - {ASSUMED}
+
+
+def _without_nan(node: Any) -> Any:
+    """Return the same content with None for NaN and a word for infinity, as JSON wants it."""
+    if isinstance(node, dict):
+        return {key: _without_nan(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_without_nan(value) for value in node]
+    if isinstance(node, float) and not np.isfinite(node):
+        return "infinite" if np.isinf(node) else None
+    if isinstance(node, np.generic):
+        return _without_nan(node.item())
+    return None if node is pd.NA else node

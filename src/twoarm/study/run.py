@@ -1,0 +1,195 @@
+"""Run one study: draw the card and the patients, conduct every trial, and write each as it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+
+import twoarm
+from twoarm import catalog
+from twoarm.engine.simulate import simulate
+from twoarm.model import Model
+from twoarm.model.sbml import read_model
+from twoarm.molecule import Molecule, draw_cards, read_molecule
+from twoarm.patients.draw import draw_patients
+from twoarm.patients.population import read_population
+from twoarm.report import Findings
+from twoarm.study import compose, measure
+from twoarm.study import folder as files
+from twoarm.study.card import Study, read_study
+from twoarm.trial.conduct import Advance, run_trial
+from twoarm.trial.protocol import Protocol
+
+Progress = Callable[[str, float], None]
+Backend = Literal["auto", "cpu", "reference"]
+
+
+class Part(NamedTuple):
+    """One trial of a study: a draw of the cards, and a replicate of chance."""
+
+    draw: int
+    replicate: int
+
+    @property
+    def name(self) -> str:
+        """Folder of the trial, below the study's."""
+        return f"draw-{self.draw:03d}" + (f"-chance-{self.replicate}" if self.replicate else "")
+
+
+def run_study(
+    name: str | Path,
+    folder: str | Path,
+    *,
+    seed: int,
+    patients: int | None = None,
+    draws: int = 1,
+    replicates: int = 0,
+    backend: Backend = "auto",
+    advance: Advance | None = None,
+    progress: Progress | None = None,
+) -> Findings:
+    """Simulate a study from the molecules' cards to the report, and write its folder.
+
+    Parameters
+    ----------
+    name : str or Path
+        A study or protocol of the library, or the file of one.
+    folder : str or Path
+        Where to write; made if it is not there. What it holds of the same study is kept, so that an
+        interrupted run goes on.
+    seed : int
+        Same seed, same numbers to the last digit.
+    patients : int, optional
+        Virtual patients of each trial; as the protocol says if left out.
+    draws : int
+        Members of each molecule's ensemble, one trial each; a molecule without ranges has one.
+    replicates : int
+        Further trials of the first draw that differ by chance only, to tell chance from patients.
+    backend : {"auto", "cpu", "reference"}
+        As in `simulate`.
+    advance : callable, optional
+        Stands in for the engine, in tests.
+    progress : callable, optional
+        Called with what is being done and the share of the whole that is done.
+
+    Returns
+    -------
+    Findings
+        What the report shows. The folder then holds `study.json` (what was asked), `cards/`,
+        `population.csv`, `draws/` (outcomes, scans and curves of each trial), `result.json`, `report.html`.
+
+    Raises
+    ------
+    OtherStudyError
+        If the folder holds another study.
+    TwoarmError
+        As the verbs that it calls.
+
+    Examples
+    --------
+    >>> import twoarm as ta
+    >>> findings = ta.run_study("marslight-11", "results/small", seed=11, patients=60)  # doctest: +SKIP
+    """
+    folder, say = Path(folder), progress or (lambda step, share: None)
+    study, protocol = read_study(name)
+    n = patients or protocol.enrollment.patients or 1
+    molecules = _molecules(protocol)
+    draws = draws if any(molecule.is_ensemble for molecule in molecules.values()) else 1
+    population = read_population(protocol.population)
+    say("reading the model", 0.0)
+    model = read_model(study.model)
+    plan = _plan(study, protocol, molecules, population.digest, model, n, seed, draws, replicates, backend)
+    files.claim(folder, plan)
+    say("drawing patients", 0.0)
+    people = draw_patients(population, n=n, seed=seed)
+    cards = {key: draw_cards(molecule, draws, seed) for key, molecule in molecules.items()}
+    _write_inputs(folder, people, cards)
+    parts = [*(Part(draw, 0) for draw in range(draws)), *(Part(0, k + 1) for k in range(replicates))]
+    engine = advance or partial(simulate, backend=backend)
+    for number, part in enumerate(parts):
+        place = folder / "draws" / part.name
+        if (place / files.RECORD).is_file():
+            continue
+        step = f"trial {number + 1} of {len(parts)}"
+        trial = run_trial(
+            model,
+            protocol,
+            people,
+            seed=seed,
+            replicate=part.replicate if part.replicate else part.draw,
+            draws={key: _row(table, part.draw) for key, table in cards.items()},
+            progress=partial(_report, say, step, number, len(parts) + 0.2),
+            advance=engine,
+        )
+        measure.write_trial(trial, protocol, place, part.draw, part.replicate)
+    say("writing the report", len(parts) / (len(parts) + 0.2))
+    findings = compose.write_findings(folder)
+    say("done", 1.0)
+    return findings
+
+
+def _report(say: Progress, step: str, number: int, of: float, share: float) -> None:
+    """Pass on how far one trial is as a share of the whole."""
+    say(step, (number + share) / of)
+
+
+def _row(cards: pd.DataFrame, draw: int) -> dict[str, float]:
+    return {str(name): float(cards[name].loc[draw]) for name in cards.columns}
+
+
+def _molecules(protocol: Protocol) -> dict[str, Molecule]:
+    """Every molecule that an arm is given, by the name the protocol knows it by."""
+    found: dict[str, Molecule] = {}
+    for arm in protocol.arms.values():
+        for treatment in arm.treatments:
+            molecule = treatment.molecule
+            known = molecule if isinstance(molecule, Molecule) else read_molecule(molecule)
+            found[known.name] = known
+    return found
+
+
+def _plan(
+    study: Study,
+    protocol: Protocol,
+    molecules: Mapping[str, Molecule],
+    population: str,
+    model: Model,
+    n: int,
+    seed: int,
+    draws: int,
+    replicates: int,
+    backend: str,
+) -> dict[str, Any]:
+    """Say what makes this study this study: two with the same plan have the same numbers."""
+    outcomes = catalog.find("outcomes", str(protocol.outcomes))
+    return {
+        "study": study.model_dump(mode="json"),
+        "protocol": protocol.name,
+        "patients": n,
+        "seed": seed,
+        "draws": draws,
+        "replicates": replicates,
+        "backend": backend,
+        "digests": {
+            "model": model.digest,
+            "protocol": catalog.digest(catalog.find("protocols", study.protocol)),
+            "population": population,
+            "outcomes": catalog.digest(outcomes),
+            **{key: molecule.digest for key, molecule in molecules.items()},
+        },
+        "versions": {
+            "twoarm": twoarm.__version__,
+            **{name: version(name) for name in ("numpy", "scipy", "pandas", "lifelines", "llvmlite")},
+        },
+    }
+
+
+def _write_inputs(folder: Path, people: pd.DataFrame, cards: Mapping[str, pd.DataFrame]) -> None:
+    files.write_table(people, folder / "population.csv")
+    for key, table in cards.items():
+        files.write_table(table, folder / "cards" / f"{key}.csv")

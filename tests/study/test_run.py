@@ -1,0 +1,157 @@
+"""A whole study on a biology with a closed solution: files, repeatability, resuming, and what is refused."""
+
+import filecmp
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import twoarm as ta
+from twoarm.errors import OtherStudyError
+from twoarm.study import folder, report_study, run, run_study, tables_of
+
+STAND_IN = Path(__file__).parent.parent / "trial" / "stand_in.py"
+
+
+def stand_in():
+    spec = importlib.util.spec_from_file_location("stand_in_of_studies", STAND_IN)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def biology():
+    """The stand-in as a model with a digest, and its solver for patients of a real population."""
+    made = stand_in()
+    model = made.biology()
+    model.digest = "0" * 64
+
+    def advance(model, patients, doses, **how):
+        growth = patients["growth_1"].clip(lower=0.002)
+        return made.advance(model, patients.assign(growth=growth, shrinkage=2e-5), doses, **how)
+
+    return model, advance
+
+
+@pytest.fixture
+def study(biology, monkeypatch):
+    model, advance = biology
+    monkeypatch.setattr(run, "read_model", lambda name: model)
+
+    def go(place, **how):
+        return run_study(
+            "marslight-11", place, **{"seed": 11, "patients": 160, "draws": 2, "advance": advance} | how
+        )
+
+    return go
+
+
+def files_of(place):
+    return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+
+
+def test_a_study_writes_its_folder_and_says_what_came_out(study, tmp_path):
+    steps = []
+    findings = study(tmp_path, replicates=1, progress=lambda step, share: steps.append((step, share)))
+    names = files_of(tmp_path)
+    assert {"study.json", "result.json", "report.html", "population.csv", "cards/ibi363.csv"} <= set(names)
+    for part in ("draw-000", "draw-001", "draw-000-chance-1"):
+        assert f"draws/{part}/courses.nc" in names
+        assert len(pd.read_csv(tmp_path / "draws" / part / "patients.csv")) <= 160
+    assert not [name for name in names if name.endswith(".tmp")]
+    shares = [share for _, share in steps]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    ratio = findings.measures.query("quantity == 'Hazard ratio of OS'").iloc[0]
+    assert ratio["low"] < ratio["value"] < ratio["high"]
+    assert findings.shares.groupby("quantity")["share"].sum().to_list() == pytest.approx([1.0, 1.0])
+    assert set(findings.comparison["use"]) == {"calibrate", "validate"}
+    assert "marslight11" in findings.sources
+    assert "Not for clinical decisions" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    record = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert record["provenance"]["digest of model"] == "0" * 16
+    titles = " ".join(tables_of(findings))
+    assert "2 draws" in titles
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(study, tmp_path):
+    for name in ("one", "two"):
+        study(tmp_path / name)
+    study(tmp_path / "other", seed=12)
+    same = [name for name in files_of(tmp_path / "one") if not name.endswith(".nc")]
+    match, mismatch, errors = filecmp.cmpfiles(tmp_path / "one", tmp_path / "two", same, shallow=False)
+    assert not mismatch + errors
+    assert len(match) == len(same)
+    first, second = (
+        (tmp_path / name / "draws/draw-000/measures.csv").read_text(encoding="utf-8")
+        for name in ("one", "other")
+    )
+    assert first != second
+
+
+def test_an_interrupted_study_goes_on_and_ends_as_if_nothing_happened(study, biology, tmp_path):
+    _, advance = biology
+    calls = {"left": 20}
+
+    def fails(*words, **how):
+        calls["left"] -= 1
+        if calls["left"] == 0:
+            raise KeyboardInterrupt
+        return advance(*words, **how)
+
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    study(whole)
+    calls["left"] = 80
+    with pytest.raises(KeyboardInterrupt):
+        study(cut, advance=fails)
+    assert not (cut / "result.json").exists()
+    study(cut)
+    assert (cut / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+    assert (cut / "report.html").read_bytes() == (whole / "report.html").read_bytes()
+
+
+def test_a_folder_keeps_one_study(study, tmp_path):
+    study(tmp_path, draws=1)
+    with pytest.raises(OtherStudyError, match="seed"):
+        study(tmp_path, draws=1, seed=12)
+
+
+def test_the_page_can_be_written_again(study, tmp_path):
+    study(tmp_path)
+    before = (tmp_path / "report.html").read_bytes()
+    (tmp_path / "report.html").unlink()
+    assert report_study(tmp_path).read_bytes() == before
+
+
+def test_the_sources_of_a_run_are_its_bibliography(study, tmp_path):
+    study(tmp_path, draws=1)
+    from twoarm.listing import sources_behind
+
+    keys = {reference.key for reference in ta.cite(sources_behind(tmp_path))}
+    assert {"marslight11", "eisenhauer2009", "friberg2002"} <= keys
+
+
+def test_a_study_of_one_arm(study, tmp_path):
+    findings = run_study(
+        "oak-docetaxel-squamous",
+        tmp_path,
+        seed=3,
+        patients=30,
+        draws=5,
+        advance=study.__closure__[0].cell_contents,
+    )
+    assert findings.draws is None
+    assert set(findings.comparison["use"]) <= {"calibrate", "validate"}
+
+
+def test_nobody_is_lost_between_files(study, tmp_path):
+    study(tmp_path, draws=1)
+    people = folder.read_table(tmp_path / "population.csv")
+    assert len(people) == 160
+    flow = folder.read_table(tmp_path / "draws/draw-000/flow.csv")
+    assert flow.query("step == 'randomized'")["count"].sum() == flow["count"].iloc[0]
+    assert np.isfinite(people["weight"]).all()
