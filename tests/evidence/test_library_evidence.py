@@ -64,6 +64,10 @@ def test_nothing_is_both_fitted_and_checked() -> None:
         for use in ("calibrate", "validate")
     )
     assert not fitted & checked
+    # a ratio against a fitted arm is half fitted
+    ratios = FACTS[FACTS["unit"].eq("ratio") & FACTS["trial_name"].str.startswith("OAK")]
+    assert len(ratios) > 0
+    assert (ratios["use"] == "none").all()
 
 
 def test_what_is_checked_can_be_scored() -> None:
