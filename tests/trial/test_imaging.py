@@ -17,7 +17,12 @@ LABELS = np.arange(4000)
 def test_calendar_of_the_protocol() -> None:
     days = imaging.planned_days(PROTOCOL.imaging, 450.0)
     assert days.tolist() == [0, 42, 84, 126, 168, 210, 252, 315, 378, 441]
-    assert imaging.planned_days(read_protocol("keynote_010_squamous").imaging, 200.0).tolist() == [0, 63, 126, 189]
+    assert imaging.planned_days(read_protocol("keynote_010_squamous").imaging, 200.0).tolist() == [
+        0,
+        63,
+        126,
+        189,
+    ]
 
 
 def test_visits_stay_in_their_window_and_in_order() -> None:
@@ -35,9 +40,13 @@ def test_sum_has_the_published_error() -> None:
     for lesions in (1, 4):
         noise = imaging.draw_reader_error(reader, LABELS, 2, 5, seed=2)
         true = np.where(np.arange(5) < lesions, 100.0 / lesions, 0.0)[None].repeat(LABELS.size, axis=0)
-        read = imaging.read_diameters(true, noise.proportional[:, 0], noise.additive[:, 0], reader)[0].sum(axis=1)
+        read = imaging.read_diameters(true, noise.proportional[:, 0], noise.additive[:, 0], reader)[0].sum(
+            axis=1
+        )
         assert read.std() == pytest.approx(np.hypot(10.3, 3.29), rel=0.04)
-        again = imaging.read_diameters(true, noise.proportional[:, 1], noise.additive[:, 1], reader)[0].sum(axis=1)
+        again = imaging.read_diameters(true, noise.proportional[:, 1], noise.additive[:, 1], reader)[0].sum(
+            axis=1
+        )
         assert np.corrcoef(read, again)[0, 1] == pytest.approx(reader.lasting, abs=0.03)
 
 
@@ -80,4 +89,7 @@ def test_readings_are_rows_of_lesions_that_exist() -> None:
     held = np.array([[True, False, True]])
     days = np.array([[0.0, 42.0, 84.0]])
     table = imaging.readings_table(np.array([5]), days, diameters, np.zeros((1, 3, 2), bool), held)
-    assert table[["patient", "visit", "lesion", "diameter"]].to_numpy().tolist() == [[5, 0, 1, 20], [5, 2, 1, 12]]
+    assert table[["patient", "visit", "lesion", "diameter"]].to_numpy().tolist() == [
+        [5, 0, 1, 20],
+        [5, 2, 1, 12],
+    ]

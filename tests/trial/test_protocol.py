@@ -121,7 +121,11 @@ def test_fifteen_lines() -> None:
     assert (protocol.imaging.every, protocol.follow_up.horizon) == (42, 730.5)
     with pytest.raises(ValueError, match="fortnightly"):
         Protocol(
-            arms={"a": fusion}, enrollment="25 per month", imaging="fortnightly", follow_up="1 year", outcomes="x"
+            arms={"a": fusion},
+            enrollment="25 per month",
+            imaging="fortnightly",
+            follow_up="1 year",
+            outcomes="x",
         )
 
 

@@ -51,7 +51,8 @@ def test_order_of_rows_does_not_matter() -> None:
 def test_other_seed_other_list() -> None:
     strata = pd.Series("all", index=range(60))
     first, second = (
-        randomize(strata, np.arange(60.0), shares=SHARES, block_sizes=[4], seed=seed)["arm"] for seed in (1, 2)
+        randomize(strata, np.arange(60.0), shares=SHARES, block_sizes=[4], seed=seed)["arm"]
+        for seed in (1, 2)
     )
     assert (first != second).any()
 

@@ -135,7 +135,9 @@ CODES = st.sampled_from(["CR", "PR", "SD", "PD", "NE"])
 
 
 @given(st.lists(CODES, min_size=1, max_size=8), st.data())
-def test_best_response_is_never_worse_for_one_more_complete_response(seen: list[str], data: st.DataObject) -> None:
+def test_best_response_is_never_worse_for_one_more_complete_response(
+    seen: list[str], data: st.DataObject
+) -> None:
     place = data.draw(st.integers(0, len(seen) - 1))
     better = [*seen[:place], "CR", *seen[place + 1 :]]
     days = np.arange(1.0, len(seen) + 1)[None] * 42

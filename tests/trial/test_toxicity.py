@@ -16,14 +16,20 @@ KINDS = {kind.name: kind for kind in RULES.kinds}
 def test_neutrophils_by_ctcae() -> None:
     counts = np.array([4.0, 1.9, 1.4, 0.9, 0.4])
     zero = np.zeros(5)
-    assert toxicity.grade(KINDS["neutropenia"], counts, zero, zero).tolist() == [0, 1, 2, 3, 4]
+    assert toxicity.grade(KINDS["neutropenia"], counts[None], zero[:1], zero[:1])[0].tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 def test_ordinal_share_is_the_logistic() -> None:
     kind = KINDS["immune_related"]
     brought = toxicity.draw_disposition(RULES, np.arange(40_000), seed=1)
     place = [k.name for k in RULES.kinds].index("immune_related")
-    found = toxicity.grade(kind, np.full(40_000, 100.0), np.zeros(40_000), brought.scatter[:, place])
+    found = toxicity.grade(kind, np.full((40_000, 1), 100.0), np.zeros(40_000), brought.scatter[:, place])
     assert (found >= 3).mean() == pytest.approx(expit(-kind.limits["3"]), abs=0.005)
 
 
@@ -33,7 +39,12 @@ def test_frailty_makes_events_go_together() -> None:
     both = []
     for frailty in (brought.frailty, np.zeros(20_000)):
         grades = [
-            toxicity.grade(KINDS[n], np.full(20_000, KINDS[n].reference), frailty, brought.scatter[:, names.index(n)])
+            toxicity.grade(
+                KINDS[n],
+                np.full((20_000, 1), KINDS[n].reference),
+                frailty,
+                brought.scatter[:, names.index(n)],
+            )[:, 0]
             for n in ("hypotension", "cytokine_release")
         ]
         both.append(np.corrcoef(grades[0] >= 2, grades[1] >= 1)[0, 1])
@@ -45,21 +56,15 @@ def test_frailty_makes_events_go_together() -> None:
 def test_grade_is_monotone_in_its_driver(name: str) -> None:
     kind = KINDS[name]
     driver = np.geomspace(0.01, 100, 60) * kind.reference
-    grades = toxicity.grade(kind, driver, np.zeros(60), np.zeros(60))
+    grades = toxicity.grade(kind, driver[None], np.zeros(1), np.zeros(1))[0]
     assert (np.sign(kind.slope) * np.diff(grades) >= 0).all()
     assert grades.max() > 0
 
 
 def test_no_driver_no_event() -> None:
     for kind in RULES.kinds:
-        found = toxicity.grade(kind, np.array([np.nan, 0.0]), np.full(2, 9.0), np.full(2, 9.0))
-        assert found.tolist() == [0, 0]
-
-
-def test_summaries() -> None:
-    samples = np.array([[3.0, np.nan, 1.0, 2.0], [np.nan] * 4])
-    for how, expected in (("max", 3.0), ("min", 1.0), ("last", 2.0)):
-        np.testing.assert_array_equal(toxicity.summarize(samples, how), [expected, np.nan])
+        found = toxicity.grade(kind, np.array([[np.nan, 0.0]]), np.full(1, 9.0), np.full(1, 9.0))
+        assert found.tolist() == [[0, 0]]
 
 
 def test_orders_follow_the_rules() -> None:

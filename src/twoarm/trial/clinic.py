@@ -33,8 +33,10 @@ class Window(NamedTuple):
         True diameters at the end.
     sld : (m,) float array [mm]
         True sum of diameters at the end.
-    drivers : dict of str to (m, sample) float array
-        Drivers of adverse events, in time order, the end last; NaN where not sampled.
+    looks : (m, look) float array [day]
+        When drivers of adverse events were looked at: from `look_days`, the end last.
+    drivers : dict of str to (m, look) float array
+        The drivers then; NaN where not looked at.
     status : (m,) int array
         0 where the integration reached the end.
     """
@@ -44,6 +46,7 @@ class Window(NamedTuple):
     end: np.ndarray
     diameters: np.ndarray
     sld: np.ndarray
+    looks: np.ndarray
     drivers: dict[str, np.ndarray]
     status: np.ndarray
 
@@ -270,7 +273,7 @@ def next_stop(setup: Setup, state: State) -> np.ndarray:
     return np.minimum.reduce([state.schedule.due.min(axis=1), _scan_day(setup, state), call, setup.end])
 
 
-def sample_days(setup: Setup, state: State, who: np.ndarray, end: np.ndarray) -> np.ndarray:
+def look_days(setup: Setup, state: State, who: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Days on which the drivers of adverse events are looked at.
 
     Parameters
@@ -284,14 +287,17 @@ def sample_days(setup: Setup, state: State, who: np.ndarray, end: np.ndarray) ->
 
     Returns
     -------
-    (m, sample) float array [day]
-        Days after the last dose that lie in the window, and its end; NaN elsewhere.
+    (m, look) float array [day]
+        The days after the last dose that lie in the window, and its end unless that is a mere call; NaN
+        elsewhere, and once the time in which events count is over.
     """
     last = np.fmax.reduce(state.schedule.last[who], axis=1)[:, None]
+    visit = np.minimum(state.schedule.due.min(axis=1), _scan_day(setup, state))[who]
+    close = np.where((end == visit) | (end == setup.end[who]), end, np.nan)
     days = last + setup.after_dose
     inside = (days > state.now[who, None]) & (days < end[:, None])
-    related = end[:, None] <= last + setup.outcomes.toxicity.counts_for
-    return np.where(related, np.column_stack([np.where(inside, days, np.nan), end]), np.nan)
+    looks = np.column_stack([np.where(inside, days, np.nan), close])
+    return np.where(looks <= last + setup.outcomes.toxicity.counts_for, looks, np.nan)
 
 
 def live_through(setup: Setup, state: State, window: Window, weekly_sld: np.ndarray) -> None:
@@ -341,30 +347,35 @@ def _grow_and_die(setup: Setup, state: State, who: np.ndarray) -> None:
     weeks = min(setup.weeks.size, int(state.now[who].max() // WEEK) + 2)
     days, sld, now = setup.weeks[:weeks], state.sld[who, :weeks], state.now[who]
     key = {"seed": setup.seed, "replicate": setup.replicate}
-    appeared = imaging.new_lesion_days(sld, days, setup.labels[who], setup.outcomes.new_lesions, **key)
-    state.new_lesion[who] = np.where(appeared <= now, np.ceil(appeared), np.nan)
     later = next_therapy(setup, state)[who]
     eta = survival.log_time(sld, days, setup.albumin[who], later, setup.outcomes.survival)
     cancer = np.ceil(survival.cancer_death_days(eta, days, setup.lifetime[who]))
     death = np.fmin(cancer, setup.background[who])
     state.death[who] = np.where(death <= now, death, _NEVER)
+    appeared = imaging.new_lesion_days(sld, days, setup.labels[who], setup.outcomes.new_lesions, **key)
+    appeared = np.ceil(appeared)
+    state.new_lesion[who] = np.where(appeared <= np.minimum(now, state.death[who]), appeared, np.nan)
 
 
 def _grade(setup: Setup, state: State, window: Window) -> None:
-    """Grades of this window, and a record of each grade reached for the first time."""
+    """Grade this window's looks, and record each grade reached for the first time."""
     who, brought = window.who, setup.disposition
+    alive = window.looks <= state.death[who, None]
     for place, kind in enumerate(setup.outcomes.toxicity.kinds):
-        samples = window.drivers[kind.driver]
-        draws = (brought.frailty[who], brought.scatter[who, place])
-        peak = toxicity.grade(kind, toxicity.summarize(samples, kind.summary), *draws)
-        state.current[who, place] = toxicity.grade(kind, samples[:, -1], *draws)
-        worse = peak > state.worst[who, place]
-        counted = np.where(worse, peak, 0) if kind.summary == "last" else peak
+        driver = np.where(alive, window.drivers[kind.driver], np.nan)
+        grades = toxicity.grade(kind, driver, brought.frailty[who], brought.scatter[who, place])
+        so_far = np.column_stack([state.worst[who, place], grades])
+        so_far = np.maximum.accumulate(so_far, axis=1)
+        row, look = np.nonzero(np.diff(so_far, axis=1) > 0)
+        state.current[who, place] = grades[:, -1]
+        state.worst[who, place] = so_far[:, -1]
+        counted = grades.max(axis=1)
+        if not kind.recovers:
+            counted = np.where(so_far[:, -1] > so_far[:, 0], counted, 0)
         state.since_dose[who, place] = np.maximum(state.since_dose[who, place], counted)
-        state.worst[who, place] = np.maximum(state.worst[who, place], peak)
-        if worse.any():
-            rows = {"patient": setup.labels[who[worse]], "toxicity": kind.name, "grade": peak[worse]}
-            state.toxicities.append(pd.DataFrame({**rows, "day": window.end[worse]}))
+        if row.size:
+            found = {"patient": setup.labels[who[row]], "toxicity": kind.name, "grade": grades[row, look]}
+            state.toxicities.append(pd.DataFrame({**found, "day": window.looks[row, look]}))
 
 
 def _scan(setup: Setup, state: State, window: Window, due: np.ndarray) -> None:

@@ -128,14 +128,14 @@ def run_trial(
         given = clinic.give_doses(setup, state)
         who = np.flatnonzero(going)
         end = clinic.next_stop(setup, state)[who]
-        samples = clinic.sample_days(setup, state, who, end)
-        days = _days_to_see(setup, state.now[who], end, samples)
+        looks = clinic.look_days(setup, state, who, end)
+        days = _days_to_see(setup, state.now[who], end, looks)
         doses = dose_table(table, arm_of, state.now, given, protocol, prescriptions)
         part = table.iloc[who]
         part.attrs = table.attrs
         run = advance(model, part, doses, days=end, visits=days, outputs=wanted, initial=carry, failed="mask")
         weekly = _remember(setup, courses, who, days, run)
-        clinic.live_through(setup, state, _window(setup, state, who, end, samples, days, run), weekly)
+        clinic.live_through(setup, state, _window(setup, state, who, end, looks, days, run), weekly)
         carry = _carried(carry, who, run, len(patients), setup.labels)
         attributes, windows = dict(run.attrs), windows + 1
         if progress is not None:
@@ -200,10 +200,10 @@ def _column(patients: pd.DataFrame, name: str, purpose: str) -> pd.Series:
     return patients[name]
 
 
-def _days_to_see(setup: clinic.Setup, begin: np.ndarray, end: np.ndarray, samples: np.ndarray) -> np.ndarray:
+def _days_to_see(setup: clinic.Setup, begin: np.ndarray, end: np.ndarray, looks: np.ndarray) -> np.ndarray:
     """Days on which outputs are wanted by anybody: weeks, decisions, looks at drivers."""
     weeks = setup.weeks[(setup.weeks >= begin.min()) & (setup.weeks <= end.max())]
-    return np.unique(np.concatenate([weeks, end, samples[~np.isnan(samples)]]))
+    return np.unique(np.concatenate([weeks, end, looks[~np.isnan(looks)]]))
 
 
 def _remember(
@@ -224,17 +224,17 @@ def _window(
     state: clinic.State,
     who: np.ndarray,
     end: np.ndarray,
-    samples: np.ndarray,
+    looks: np.ndarray,
     days: np.ndarray,
     run: xr.Dataset,
 ) -> clinic.Window:
     """Pick what the clinic needs to know of this window."""
     row = np.arange(who.size)
     last = np.searchsorted(days, end)
-    place = np.searchsorted(days, np.nan_to_num(samples, nan=days[0]))
+    place = np.searchsorted(days, np.nan_to_num(looks, nan=days[0]))
     mm = np.column_stack([run[f"diameter_{j}"].to_numpy()[row, last] for j in LESIONS])
     drivers = {
-        name: np.where(np.isnan(samples), np.nan, run[name].to_numpy()[row[:, None], place])
+        name: np.where(np.isnan(looks), np.nan, run[name].to_numpy()[row[:, None], place])
         for name in setup.outcomes.drivers
     }
     return clinic.Window(
@@ -243,6 +243,7 @@ def _window(
         end=np.where(run["status"].to_numpy() == 0, end, run["final_day"].to_numpy()),
         diameters=np.where(setup.baseline[who] > 0, mm, 0.0),
         sld=run["sld"].to_numpy()[row, last],
+        looks=looks,
         drivers=drivers,
         status=run["status"].to_numpy(),
     )

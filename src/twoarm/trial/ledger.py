@@ -103,6 +103,9 @@ def close(
         state.too_small,
         held & ~np.isnan(state.diameters[..., 0]),
     )
+    until = np.minimum(state.now, state.death)
+    state.sld[setup.weeks > until[:, None]] = np.nan
+    courses = courses.where(courses["day"] <= xr.DataArray(until, dims="patient"))
     happened = _happened(setup, state)
     doses = exposures.groupby("patient").size().reindex(patients.index, fill_value=0)
     happened = happened.assign(doses=doses.to_numpy(int))
@@ -145,7 +148,7 @@ def _happened(setup: clinic.Setup, state: clinic.State) -> pd.DataFrame:
     death = np.where(np.isinf(state.death), np.nan, state.death)
     other = setup.background <= death
     cause = np.select([np.isnan(death), other], ["", "other"], default="cancer")
-    until = np.fmin(state.now, np.where(np.isnan(death), np.inf, death))
+    until = np.minimum(state.now, state.death)
     evaluable = np.isin(state.overall, ("CR", "PR", "SD"))
     before = np.where(evaluable, setup.plan.days, 0.0).max(axis=1)
     therapy = clinic.next_therapy(setup, state)

@@ -6,7 +6,7 @@ Its numbers live in library/outcomes.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -79,7 +79,7 @@ class Toxicity(Card):
     label: str
     driver: str
     driver_unit: str
-    summary: Literal["max", "min", "last"]
+    recovers: bool
     slope: Annotated[float, measured("")]
     reference: Annotated[float, measured("", above=0)]
     loading: Annotated[float, measured("")]

@@ -58,50 +58,21 @@ def draw_disposition(
     return Disposition(frailty, logit(np.column_stack(draws)))
 
 
-def summarize(samples: np.ndarray, how: str) -> np.ndarray:
-    """One number from the samples of a driver in one window.
-
-    Parameters
-    ----------
-    samples : (patient, sample) float array
-        In time order; NaN where not sampled.
-    how : "max", "min" or "last"
-        Which number counts.
-
-    Returns
-    -------
-    (patient,) float array
-        NaN where nothing was sampled.
-
-    Examples
-    --------
-    >>> summarize(np.array([[2.0, 0.4, np.nan]]), "min"), summarize(np.array([[2.0, 0.4, np.nan]]), "last")
-    (array([0.4]), array([0.4]))
-    """
-    if how == "max":
-        return np.asarray(np.fmax.reduce(samples, axis=1))
-    if how == "min":
-        return np.asarray(np.fmin.reduce(samples, axis=1))
-    seen = ~np.isnan(samples)
-    last = samples.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
-    return np.asarray(samples[np.arange(samples.shape[0]), last])
-
-
 def grade(kind: Toxicity, driver: np.ndarray, frailty: np.ndarray, scatter: np.ndarray) -> np.ndarray:
-    """Grade of one kind of event.
+    """Grade of one kind of event at each look.
 
     Parameters
     ----------
     kind : Toxicity
         Its rule.
-    driver : (patient,) float array
-        Summary of the driver, in the rule's unit; NaN or 0 and below mean no event.
+    driver : (patient, look) float array
+        The driver, in the rule's unit; NaN (not looked at) and 0 or below mean no event.
     frailty, scatter : (patient,) float array
         From `draw_disposition`.
 
     Returns
     -------
-    (patient,) int array
+    (patient, look) int array
         0 for no event.
 
     Notes
@@ -115,8 +86,8 @@ def grade(kind: Toxicity, driver: np.ndarray, frailty: np.ndarray, scatter: np.n
     """
     grades, limits = grade_limits(kind)
     valid = driver > 0
-    severity = kind.slope * np.log(np.where(valid, driver, 1.0) / kind.reference)
-    severity = severity + kind.loading * frailty + kind.scatter * scatter
+    severity = kind.slope * np.log(np.where(valid, driver, kind.reference) / kind.reference)
+    severity = severity + (kind.loading * frailty + kind.scatter * scatter)[:, None]
     steps = np.searchsorted(limits, severity, side="right")
     return np.where(valid, np.concatenate([[0], grades])[steps], 0)
 
