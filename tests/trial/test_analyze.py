@@ -1,4 +1,4 @@
-"""The analysis against numbers that R's survival package prints for well-known data, and against cases by hand."""
+"""The analysis against what R's survival package prints for well-known data, and cases by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole trial on a biology with a closed solution: windows, order, twins, failures, what may follow what."""
+"""A whole trial on a biology with a closed solution: windows, order, twins, failures, endings."""
 
 from __future__ import annotations
 
@@ -52,6 +52,13 @@ def test_the_same_seed_gives_the_same_trial(trial: Trial) -> None:
     same(trial, conducted(people(150)))
     other = conducted(people(150), seed=4)
     assert (other.patients["arm"] != trial.patients["arm"]).any()
+
+
+def test_a_replicate_is_another_trial_with_the_same_patients(trial: Trial) -> None:
+    other = conducted(people(150), replicate=1)
+    for column in ("arm", "enrolled_on", "death_day"):
+        assert (other.patients[column].fillna(0) != trial.patients[column].fillna(0)).any()
+    pd.testing.assert_series_equal(other.patients["growth"], trial.patients["growth"])
 
 
 def test_windows_do_not_matter(trial: Trial) -> None:

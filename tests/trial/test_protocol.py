@@ -64,8 +64,8 @@ def test_every_protocol_reads_and_finds_its_outcomes(name: str) -> None:
         ("[enrollment]", "[enrolment]", TwoarmError, "enrol"),
         ('share = { value = 1, source = "marslight11" }', "share = 1", CardEntryError, "without its source"),
         ('"6 weeks", source = "rittmeyer2017"', '"6 weeks", sauce = "x"', CardEntryError, 'no "sauce"'),
-        ('[4, 6], source = "assumed", note', '[4, 5], source = "assumed", note', CardEntryError, "5 is not a multiple"),
-        ('window      = { value = "7 days"', 'window      = { value = "30 days"', CardEntryError, "change places"),
+        ("value = [4, 6]", "value = [4, 5]", CardEntryError, "5 is not a multiple"),
+        ('"7 days", source = "assumed"', '"30 days", source = "assumed"', CardEntryError, "change places"),
         (', note = "usual window"', "", CardEntryError, "without a note"),
         ('value = "OS"', 'value = "PSF"', CardEntryError, "'OS' or 'PFS'"),
     ],
@@ -77,7 +77,7 @@ def test_careless_files(tmp_path: Path, old: str, new: str, error: type[Exceptio
 
 
 def test_unknown_and_missing_fields_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UnknownFieldError, match='field "evry".*Close: every'):
+    with pytest.raises(UnknownFieldError, match=r'field "evry".*Close: every'):
         read_protocol(changed(tmp_path, "[imaging]", '[imaging]\nevry = { value = "1 week", source = "x" }'))
     with pytest.raises(MissingFieldError, match='"block_sizes"'):
         read_protocol(changed(tmp_path, "block_sizes = { value = [4, 6]", "# ="))
@@ -87,7 +87,7 @@ def test_hostile_files(tmp_path: Path) -> None:
     huge = tmp_path / "huge.toml"
     with huge.open("wb") as file:
         file.truncate(1_000_000_000)
-    with pytest.raises(FileTooLargeError, match="1,000.0 MB"):
+    with pytest.raises(FileTooLargeError, match=r"1,000\.0 MB"):
         read_protocol(huge)
     broken = tmp_path / "broken.toml"
     broken.write_text("arms = [")

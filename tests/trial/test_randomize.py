@@ -26,7 +26,7 @@ def test_blocks_are_balanced(n: int, seed: int, sizes: tuple[int, ...]) -> None:
     table = randomize(strata, np.arange(n) % 7, shares=SHARES, block_sizes=sizes, seed=seed)
     for _, part in table.groupby("stratum"):
         sums = part.sort_values("enrolled_on", kind="stable")
-        whole = sums.groupby("block").filter(lambda b: len(b) in sizes and b.name != part["block"].max())
+        whole = sums[sums["block"] < part["block"].max()]  # the last block of a stratum may be cut short
         for _, block in whole.groupby("block"):
             assert (block["arm"] == "control").sum() * 2 == len(block)
         assert abs((part["arm"] == "control").sum() * 2 - len(part)) <= max(sizes)
@@ -66,7 +66,7 @@ def test_enrollment_rises_then_stays() -> None:
 
 
 def test_errors_name_what_is_wrong() -> None:
-    with pytest.raises(BlockSizeError, match="block size 5 .* multiple of 2"):
+    with pytest.raises(BlockSizeError, match=r"block size 5 .* multiple of 2"):
         randomize(pd.Series(["a"]), np.zeros(1), shares=SHARES, block_sizes=[5], seed=1)
     with pytest.raises(MissingColumnError, match="region"):
         strata_of(pd.DataFrame({"sex": [1]}), ["region"])

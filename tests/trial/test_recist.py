@@ -72,9 +72,10 @@ def test_nadir_and_totals() -> None:
     ("target", "non_target", "new", "expected"),
     [  # Table 1 of the paper, then Table 2
         ("CR", "CR", False, "CR"), ("CR", "none", False, "CR"), ("CR", "NN", False, "PR"),
-        ("CR", "NE", False, "PR"), ("PR", "NN", False, "PR"), ("PR", "NE", False, "PR"), ("PR", "CR", False, "PR"),
-        ("SD", "NN", False, "SD"), ("SD", "NE", False, "SD"), ("NE", "NN", False, "NE"), ("PD", "CR", False, "PD"),
-        ("PD", "NE", True, "PD"), ("SD", "PD", False, "PD"), ("NE", "PD", False, "PD"), ("NE", "NE", True, "PD"),
+        ("CR", "NE", False, "PR"), ("PR", "NN", False, "PR"), ("PR", "NE", False, "PR"),
+        ("PR", "CR", False, "PR"), ("SD", "NN", False, "SD"), ("SD", "NE", False, "SD"),
+        ("NE", "NN", False, "NE"), ("PD", "CR", False, "PD"), ("PD", "NE", True, "PD"),
+        ("SD", "PD", False, "PD"), ("NE", "PD", False, "PD"), ("NE", "NE", True, "PD"),
         ("CR", "CR", True, "PD"), ("none", "CR", False, "CR"), ("none", "NN", False, "SD"),
         ("none", "NE", False, "NE"), ("none", "PD", False, "PD"), ("none", "CR", True, "PD"),
     ],

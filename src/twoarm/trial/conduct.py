@@ -106,7 +106,7 @@ def run_trial(
     """
     link = _outcomes(protocol, outcomes)
     wanted = _outputs(model, link)
-    enrolled = _enroll(protocol, patients, seed, assignment)
+    enrolled = _enroll(protocol, patients, seed, replicate, assignment)
     arm_of = enrolled["arm"].to_numpy(str)
     prescriptions = prescribe(protocol, draws)
     table = patient_table(patients, arm_of, prescriptions)
@@ -180,14 +180,16 @@ def _outputs(model: Model, outcomes: Outcomes) -> list[str]:
 
 
 def _enroll(
-    protocol: Protocol, patients: pd.DataFrame, seed: int, assignment: pd.Series | None
+    protocol: Protocol, patients: pd.DataFrame, seed: int, replicate: int, assignment: pd.Series | None
 ) -> pd.DataFrame:
     """Arm, stratum, block and calendar day of each patient."""
     labels, speed = patients.index.to_numpy(), protocol.enrollment
-    day = enrollment_days(seed, labels, rate=speed.rate, ramp=speed.ramp)
+    day = enrollment_days(seed, labels, rate=speed.rate, ramp=speed.ramp, replicate=replicate)
     strata = strata_of(patients, protocol.randomization.factors)
     sizes = protocol.randomization.block_sizes
-    enrolled = randomize(strata, day, shares=protocol.shares, block_sizes=sizes, seed=seed)
+    enrolled = randomize(
+        strata, day, shares=protocol.shares, block_sizes=sizes, seed=seed, replicate=replicate
+    )
     if assignment is None:
         return enrolled
     return enrolled.assign(arm=assignment.reindex(patients.index), block=-1)

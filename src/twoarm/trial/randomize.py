@@ -11,7 +11,9 @@ from twoarm.chance import generator, uniforms
 from twoarm.errors import BlockSizeError, MissingColumnError
 
 
-def enrollment_days(seed: int, patients: np.ndarray, *, rate: float, ramp: float) -> np.ndarray:
+def enrollment_days(
+    seed: int, patients: np.ndarray, *, rate: float, ramp: float, replicate: int = 0
+) -> np.ndarray:
     """Calendar day on which each patient is randomized, day 0 being the opening of the trial.
 
     Parameters
@@ -24,6 +26,8 @@ def enrollment_days(seed: int, patients: np.ndarray, *, rate: float, ramp: float
         Patients per day once all sites are open.
     ramp : float [day]
         Time over which the rate rises in a straight line from 0 to `rate`.
+    replicate : int
+        Number of the repeated trial.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def enrollment_days(seed: int, patients: np.ndarray, *, rate: float, ramp: float
     np.True_
     """
     labels = np.asarray(patients)
-    expected = uniforms(seed, "enrollment", labels)[:, 0] * labels.size
+    expected = uniforms(seed, "enrollment", labels, replicate=replicate)[:, 0] * labels.size
     while_opening = np.sqrt(2 * expected * ramp / rate)
     return np.floor(np.where(expected < rate * ramp / 2, while_opening, expected / rate + ramp / 2))
 
@@ -87,6 +91,7 @@ def randomize(
     shares: Mapping[str, int],
     block_sizes: Sequence[int],
     seed: int,
+    replicate: int = 0,
 ) -> pd.DataFrame:
     """Arm of each patient, by permuted blocks within each stratum in order of enrollment.
 
@@ -102,6 +107,8 @@ def randomize(
         Sizes to choose among, each a multiple of the sum of the shares.
     seed : int
         Seed of the trial.
+    replicate : int
+        Number of the repeated trial.
 
     Returns
     -------
@@ -134,7 +141,7 @@ def randomize(
     arm = pd.Series("", index=table.index)
     block = pd.Series(0, index=table.index)
     for stratum, members in order.groupby("stratum", sort=True):
-        draw = generator(seed, f"randomization {stratum}")
+        draw = generator(seed, f"randomization {stratum}", replicate=replicate)
         arms, blocks = _blocks(len(members), shares, list(block_sizes), whole, draw)
         arm[members.index], block[members.index] = arms, blocks
     return table.assign(arm=arm, block=block)[["arm", "stratum", "block", "enrolled_on"]]
