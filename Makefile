@@ -9,7 +9,7 @@ PY = $(VENV)/bin/python
 UV = $(VENV)/bin/uv
 WORKERS = 2
 EXTRAS = --extra dev --extra docs --extra peers
-COMPILE = pip compile --quiet --no-emit-index-url --no-annotate --no-header $(EXTRAS) pyproject.toml
+COMPILE = pip compile --quiet --no-annotate --no-header $(EXTRAS) pyproject.toml
 
 .PHONY: help run test slow check bench docs app conformance lock clean setup
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from twoarm.bibliography import cite, read_references
     from twoarm.engine.simulate import simulate
     from twoarm.errors import TwoarmError
-    from twoarm.evidence import compare, read_evidence
+    from twoarm.evidence.compare import compare
+    from twoarm.evidence.read import read_evidence
     from twoarm.model import Model
     from twoarm.model.sbml import check_units, read_model, write_sbml
     from twoarm.molecule import Molecule, draw_cards, model_parameters, read_molecule
@@ -56,8 +57,8 @@ _HOMES: dict[str, dict[str, str]] = {
         "analyze": "trial.analyze",
     },
     "Evidence": {
-        "read_evidence": "evidence",
-        "compare": "evidence",
+        "read_evidence": "evidence.read",
+        "compare": "evidence.compare",
         "read_references": "bibliography",
         "cite": "bibliography",
     },
