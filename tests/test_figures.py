@@ -170,7 +170,7 @@ def test_bands_are_quantiles_over_the_arm(courses, arms):
     both = courses["nk_blood"].sel(patient=[0, 1]).values
     np.testing.assert_allclose(line.get_ydata(), np.nanmedian(both, axis=0))
     assert axes.get_title(loc="left") == "NK cells"
-    assert "cell/uL" in texts(figure)
+    assert "cells/µL" in texts(figure)
 
 
 def test_exposure_is_logarithmic_and_leaves_out_who_got_none(courses, arms):

@@ -18,6 +18,7 @@ from .style import (
     RULE,
     arm_colors,
     arm_title,
+    by_arm,
     month_ticks,
     new_figure,
     power_of_ten,
@@ -26,6 +27,7 @@ from .style import (
     styled,
     tint,
     title_case,
+    unit_words,
 )
 
 if TYPE_CHECKING:
@@ -84,10 +86,12 @@ def bands(
     matplotlib.figure.Figure
     """
     present = [v for v in variables if v in courses]
-    order = list(dict.fromkeys(arms.astype(str)))
+    order = list(dict.fromkeys(by_arm(arms.to_frame("arm"), names)["arm"]))
     colors = arm_colors(order)
     columns = 2 if len(present) == 4 else min(columns, max(len(present), 1))
     rows = max(math.ceil(len(present) / columns), 1)
+    quantiles = {(v, arm): _quantiles(courses, arms, v, arm, days) for v in present for arm in order}
+    end = max([float(part["day"].max()) for part in quantiles.values() if len(part)] or [DAYS_PER_MONTH])
     with styled():
         figure = new_figure(width, 0.35 + 2.05 * rows)
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -96,8 +100,8 @@ def bands(
         for axes, variable in zip(panels, present, strict=False):
             log = variable in logarithmic
             for arm in order:
-                _draw_band(axes, _quantiles(courses, arms, variable, arm, days), colors[arm], arm, log)
-            _finish(axes, courses, variable, log, days)
+                _draw_band(axes, quantiles[variable, arm], colors[arm], arm, log)
+            _finish(axes, courses, variable, log, end)
         handles = [_line(colors[arm]) for arm in order]
         labels = [arm_title(names, arm) for arm in order]
         legend = figure.legend(handles, labels, loc="outside upper left", ncols=len(order), borderpad=0.1)
@@ -141,15 +145,14 @@ def _draw_band(axes: Axes, part: pd.DataFrame, color: str, arm: str, log: bool) 
     axes.plot(month, part["median"], color=color, linewidth=1.6, label=arm)
 
 
-def _finish(axes: Axes, courses: xr.Dataset, variable: str, log: bool, days: float | None) -> None:
+def _finish(axes: Axes, courses: xr.Dataset, variable: str, log: bool, last: float) -> None:
     from matplotlib.ticker import NullLocator
 
     attributes = courses[variable].attrs
     label = "\n".join(wrap(shorten(title_case(attributes.get("label", variable)), 58), 30))
     units = str(attributes.get("units", ""))
     axes.set_title(label, fontsize=8.5, pad=14)
-    unit_text = {"1": "fraction", "dimensionless": "fraction", "": ""}.get(units, units)
-    axes.text(0, 1.03, unit_text, transform=axes.transAxes, color=MUTED, fontsize=7.5, va="bottom")
+    axes.text(0, 1.03, unit_words(units), transform=axes.transAxes, color=MUTED, fontsize=7.5, va="bottom")
     if log:
         axes.set_yscale("log")
         top = axes.get_ylim()[1]
@@ -162,7 +165,6 @@ def _finish(axes: Axes, courses: xr.Dataset, variable: str, log: bool, days: flo
         axes.set_ylim(0, 1.04)
     if not log:
         axes.locator_params(axis="y", nbins=5)
-    last = float(courses["day"].max()) if days is None else days
     month_ticks(axes, max(last / DAYS_PER_MONTH, 1.0))
     axes.set_xlabel("Months")
 
@@ -221,7 +223,7 @@ def selectivity(
         A dot at the median patient's peak and a bar over the middle 90 % of patients.
     """
     classes = [c for c in CELL_CLASSES if f"pstat5_{c}" in courses]
-    order = list(dict.fromkeys(arms.astype(str)))
+    order = list(dict.fromkeys(by_arm(arms.to_frame("arm"), names)["arm"]))
     colors = arm_colors(order)
     with styled():
         figure = new_figure(width, 0.95 + 0.42 * len(classes))

@@ -72,7 +72,8 @@ def consort(
     return figure
 
 
-_Box = tuple[str, list[str], bool]
+_Lines = list[tuple[str, bool]]  # text, and whether it heads its box
+_Box = tuple[str, _Lines, bool]
 
 
 def _levels(
@@ -94,20 +95,21 @@ def _levels(
     return levels
 
 
-def _lines(head: str, row: Mapping[Any, Any], letters: int) -> list[str]:
-    lines = textwrap.wrap(f"{head} (n = {int(float(str(row['count'])))})", letters)
+def _lines(head: str, row: Mapping[Any, Any], letters: int) -> _Lines:
+    heads = textwrap.wrap(f"{head} (n = {int(float(str(row['count'])))})", letters - 4)  # bold is wider
+    lines = [(text, True) for text in heads]
     detail = row.get("detail", "")
     for part in str(detail if isinstance(detail, str) else "").split(";"):
-        lines += textwrap.wrap(part.strip(), letters)
+        lines += [(text, False) for text in textwrap.wrap(part.strip(), letters)]
     return lines
 
 
-def _height(lines: list[str]) -> float:
+def _height(lines: _Lines) -> float:
     return _LINE * len(lines) + 2 * _PADDING - 0.08
 
 
 def _draw_box(
-    axes: Axes, lines: list[str], center: float, y: float, box_width: float, height: float, color: str
+    axes: Axes, lines: _Lines, center: float, y: float, box_width: float, height: float, color: str
 ) -> None:
     from matplotlib.patches import FancyBboxPatch
 
@@ -123,21 +125,21 @@ def _draw_box(
             zorder=2,
         )
     )
-    for index, line in enumerate(lines):
+    for index, (line, heading) in enumerate(lines):
         axes.text(
             center,
             y + _PADDING - 0.04 + _LINE * (index + 0.5),
             line,
             ha="center",
             va="center",
-            color=INK if index == 0 else MUTED,
-            fontweight="bold" if index == 0 else "normal",
-            fontsize=8.5 if index == 0 else 8,
+            color=INK if heading else MUTED,
+            fontweight="bold" if heading else "normal",
+            fontsize=8.5 if heading else 8,
             zorder=3,
         )
 
 
-def _draw_side(axes: Axes, lines: list[str], width: float, y: float, height: float, column: float) -> None:
+def _draw_side(axes: Axes, lines: _Lines, width: float, y: float, height: float, column: float) -> None:
     center = min(width / 2 + 0.3 + column / 2, width - column / 2 - 0.05)
     _draw_box(axes, lines, center, y, column, height, RULE)
     _arrow(axes, width / 2, y + height / 2, center - column / 2, y + height / 2)

@@ -17,6 +17,7 @@ from .style import (
     RULE,
     arm_colors,
     arm_title,
+    by_arm,
     month_ticks,
     new_figure,
     styled,
@@ -66,7 +67,8 @@ def waterfall(
     -------
     matplotlib.figure.Figure
     """
-    arms = list(dict.fromkeys(patients["arm"].astype(str)))
+    patients = by_arm(patients, names)
+    arms = list(dict.fromkeys(patients["arm"]))
     colors = arm_colors(arms)
     with styled():
         figure = new_figure(width, 3.0)
@@ -145,7 +147,8 @@ def spider(
     -------
     matplotlib.figure.Figure
     """
-    arms = list(dict.fromkeys(changes["arm"].astype(str)))
+    changes = by_arm(changes, names)
+    arms = list(dict.fromkeys(changes["arm"]))
     colors = arm_colors(arms)
     known = changes.dropna(subset=["change"])
     last = float(known["day"].quantile(0.99)) if len(known) else DAYS_PER_MONTH
@@ -226,7 +229,8 @@ def swimmer(
     -------
     matplotlib.figure.Figure
     """
-    arms = list(dict.fromkeys(patients["arm"].astype(str)))
+    patients = by_arm(patients, names)
+    arms = list(dict.fromkeys(patients["arm"]))
     colors = arm_colors(arms)
     end = max(np.ceil(float(patients["last_day"].max()) / DAYS_PER_MONTH), 3.0) + 0.5
     shown = min(limit, int(patients.groupby("arm").size().max()))

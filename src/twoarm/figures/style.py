@@ -14,7 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from io import StringIO
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,9 +161,30 @@ def title_case(name: object) -> str:
     return text[:1].upper() + text[1:]
 
 
+def by_arm(table: pd.DataFrame, names: Mapping[str, str] | None) -> pd.DataFrame:
+    """Sort rows by the order of the arms in ``names``, then as arms come; ``arm`` becomes text."""
+    arms = table["arm"].astype(str)
+    order = {arm: rank for rank, arm in enumerate(dict.fromkeys([*(names or ()), *arms]))}
+    return table.assign(arm=arms).iloc[np.argsort(arms.map(order).to_numpy(), kind="stable")]
+
+
 def arm_title(names: Mapping[str, str] | None, arm: str, letters: int = 48) -> str:
-    """Say what to call an arm, short enough for its panel."""
-    return shorten((names or {}).get(arm, title_case(arm)), letters)
+    """Say what to call an arm, in lines short enough for its panel, two at most."""
+    lines = wrap((names or {}).get(arm, title_case(arm)), letters, break_long_words=True)
+    return "\n".join([*lines[:1], *(shorten(" ".join(lines[1:]), letters) for _ in lines[1:2])])
+
+
+def unit_words(unit: object) -> str:
+    """Say a unit as a reader writes it.
+
+    Examples
+    --------
+    >>> unit_words("1/uL"), unit_words("giga/L"), unit_words("dimensionless"), unit_words("nM")
+    ('cells/µL', '10⁹/L', 'fraction', 'nM')
+    """
+    text = "" if unit is None else str(unit)
+    words = {"1": "fraction", "dimensionless": "fraction", "1/uL": "cells/µL", "cell/uL": "cells/µL"}
+    return words.get(text, text.replace("giga/", "10⁹/").replace("1e9/", "10⁹/").replace("uL", "µL"))
 
 
 def shorten(text: object, letters: int) -> str:

@@ -14,6 +14,7 @@ from .style import (
     MUTED,
     RULE,
     arm_colors,
+    by_arm,
     month_ticks,
     new_figure,
     shorten,
@@ -85,7 +86,8 @@ def kaplan_meier(
     >>> [axes.get_ylabel() for axes in figure.axes][1]
     'Progression-free, %'
     """
-    arms = list(dict.fromkeys(curves["arm"].astype(str)))
+    curves = by_arm(curves, names)
+    arms = list(dict.fromkeys(curves["arm"]))
     colors = arm_colors(arms)
     shown = {arm: (names or {}).get(arm, title_case(arm)) for arm in arms}
     end = months if months is not None else _end_month(curves)
@@ -191,7 +193,7 @@ def _key_rows(
     """(text, color, line style) of each row above the curves."""
     rows = []
     for arm, part in curves.groupby("arm", sort=False):
-        text = f"{shorten(shown[str(arm)], 44)}, n = {int(part['at_risk'].max())}"
+        text = f"{shorten(shown[str(arm)], 52)}, n = {int(part['at_risk'].max())}"
         if medians is not None:
             own = medians[medians["arm"].astype(str) == str(arm)]
             if len(own):

@@ -91,6 +91,7 @@ def render(findings: Findings) -> str:
             findings=findings,
             answer=answer,
             covers=covers,
+            failures=tables.failures(findings),
             tiles=tables.tiles(findings),
             main=tables.main_table(findings),
             survival=pictures.survival(findings),

@@ -69,6 +69,8 @@ def _hazard_ratio(findings: Findings, endpoint: str) -> str:
     if own.empty:
         return ""
     row = own.iloc[0]
+    if number(row["value"]) == MISSING:
+        return ""
     text = f"Hazard ratio {number(row['value'])}"
     low, high = number(row.get("low", np.nan)), number(row.get("high", np.nan))
     return text if MISSING in (low, high) else f"{text} (95 % CI {low} to {high})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -59,7 +60,9 @@ def between(low: object, high: object, unit: str = "") -> str:
     ('42 to 54', '')
     """
     ends = [number(x, unit).removesuffix(" %") for x in (low, high)]
-    return "" if ends == [MISSING, MISSING] else f"{ends[0]} to {ends[1]}"
+    if ends[0] == ends[1] and ends[0] in (MISSING, "not reached"):
+        return ""
+    return f"{ends[0]} to {ends[1]}"
 
 
 def with_interval(value: object, low: object, high: object, unit: str = "") -> str:
@@ -93,7 +96,7 @@ def _cell(part: pd.DataFrame, arm: str) -> str:
         return ""
     row = own.iloc[0]
     if is_p_value(row["quantity"]):
-        return "< 0.001" if float(row["value"]) < 0.001 else f"{float(row['value']):.3f}"
+        return say_p(float(row["value"]))
     return with_interval(
         row["value"], row.get("low", np.nan), row.get("high", np.nan), str(row.get("unit", ""))
     )
@@ -110,10 +113,28 @@ def headline(findings: Findings) -> tuple[str, str]:
     arms = list(findings.arms.values())
     versus = f"{arms[0]} against {arms[-1]}" if len(arms) > 1 else "".join(arms[:1])
     quantity = findings.primary[:1].lower() + findings.primary[1:]
+    if math.isnan(float(row["value"])):
+        return f"{versus}: {quantity} could not be estimated.", ""
     text = f"{versus}: {quantity} {number(row['value'], str(row.get('unit', '')))}"
     if math.isfinite(low) and math.isfinite(high):
         text += f", 95 % interval {number(low)} to {number(high)}"
     return f"{text}.", f"The interval covers {findings.covers.rstrip('.')}." if findings.covers else ""
+
+
+def failures(findings: Findings) -> str:
+    """Say how many patients could not be simulated to their end; nothing where all could."""
+    flow = findings.flow
+    if flow is None:
+        return ""
+    steps = flow["step"].astype(str)
+    failed = int(flow.loc[steps == "simulation failed", "count"].sum())
+    if not failed:
+        return ""
+    whole = int(flow.loc[steps == "randomized", "count"].sum())
+    return (
+        f"The simulation of {failed} of {whole} patients stopped before its end. "
+        "They are counted as censored on that day, so the results below lean on the others."
+    )
 
 
 def tiles(findings: Findings) -> list[tuple[str, str, str]]:
@@ -131,9 +152,35 @@ def tiles(findings: Findings) -> list[tuple[str, str, str]]:
     return answer
 
 
+def say_p(p: float) -> str:
+    """Say the p of a test.
+
+    Examples
+    --------
+    >>> say_p(0.0441), say_p(1e-7), say_p(float("nan"))
+    ('0.044', '< 0.001', '–')
+    """
+    if math.isnan(p):
+        return MISSING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def is_p_value(quantity: object) -> bool:
     """Whether a measure is the p of a test, which has no interval and makes no headline."""
     return " p of " in f" {quantity} "
+
+
+def say_endpoint(endpoint: object) -> str:
+    """Say an endpoint of the evidence in words.
+
+    Examples
+    --------
+    >>> say_endpoint("mPFS"), say_endpoint("OS_12m"), say_endpoint("TRAE_G3plus"), say_endpoint("ORR")
+    ('Median PFS', 'OS at 12 months', 'Grade >= 3 events', 'ORR')
+    """
+    text = re.sub(r"^m(PFS|OS|DOR)$", r"Median \1", str(endpoint))
+    text = re.sub(r"^(PFS|OS)_(\d+)m$", r"\1 at \2 months", text)
+    return {"TRAE_G3plus": "Grade >= 3 events"}.get(text, text)
 
 
 def missed(row: pd.Series) -> bool:
@@ -151,8 +198,16 @@ def missed(row: pd.Series) -> bool:
 
 
 def misses_first(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Rows sorted by how far prediction and publication are apart, with a column ``missed``."""
+    """Rows sorted by how far prediction and publication are apart, with a column ``missed``.
+
+    Endpoints are said in words.
+    """
     table = comparison.copy()
+    words = table["endpoint"].map(say_endpoint)
+    table["label"] = [
+        str(label).removesuffix(f": {said}") for label, said in zip(table["label"], words, strict=True)
+    ]
+    table["endpoint"] = words
     table["missed"] = [missed(row) for _, row in table.iterrows()] if len(table) else []
     ratio = table["predicted"].astype(float) / table["published"].astype(float).replace(0.0, np.nan)
     distance = ratio.where(ratio > 0).map(math.log, na_action="ignore").abs().fillna(0.0)
