@@ -175,7 +175,8 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
     patient = np.full(lanes, -1)
     entry, visit, steps = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
     natural, restart = np.zeros(lanes), np.zeros(lanes)  # length of step wanted, now and after a change
-    starting, rejected = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
+    starting, untried = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
+    rejected = np.zeros(lanes, np.bool_)
     code = np.full(lanes, -1)  # how the lane's patient ended; -1 while under way
     exhausted = False
 
@@ -203,7 +204,7 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
                 entry[lane], changed = _change(
                     lane, t[0, lane], y, u, floor, share, one, first[one], schedule, reset_state
                 )
-                restart[lane], rejected[lane] = 0.0, False
+                restart[lane], rejected[lane], untried[lane] = 0.0, False, False
                 natural[lane] = step_hint[one]
                 starting[lane] = changed or not natural[lane] > 0.0
                 if bad:
@@ -227,7 +228,8 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
                 if starting[lane] and patient[lane] >= 0:
                     if not restart[lane] > 0.0:
                         restart[lane] = _first_step(lane, y, new, floor, rtol)
-                    natural[lane] = restart[lane]
+                    natural[lane] = restart[lane] if np.isfinite(restart[lane]) else 1e-300  # fails at once
+                    starting[lane], untried[lane] = False, True
 
         for lane in range(lanes):
             if patient[lane] >= 0:
@@ -270,11 +272,11 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
                 grow = min(_GROW, _SAFETY * max(size, 1e-10) ** (-1.0 / order))
                 if rejected[lane]:
                     grow = min(grow, 1.0)
-                if starting[lane]:
+                if untried[lane]:
                     restart[lane] = length
                 kept = natural[lane] if natural[lane] > length and not rejected[lane] else 0.0
                 natural[lane] = max(kept, length * max(grow, _SHRINK))
-                starting[lane], rejected[lane] = False, False
+                untried[lane], rejected[lane] = False, False
                 stop = min(times[entry[lane]], end[one]) if entry[lane] < first[one + 1] else end[one]
                 there = t[0, lane] + length
                 if length == stop - t[0, lane]:
@@ -299,7 +301,7 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
                     code[lane] = (
                         _TOO_SMALL
                         if finite
-                        else (_BAD_START if steps[lane] < 40 and starting[lane] else _NOT_FINITE)
+                        else (_BAD_START if steps[lane] == 1 else _NOT_FINITE)
                     )
             if code[lane] < 0 and steps[lane] >= max_steps:
                 code[lane] = _TOO_MANY
