@@ -12,7 +12,7 @@ import pytest
 from twoarm.errors import MissingColumnError, UnnamedArmError
 from twoarm.report import Findings, write_report
 from twoarm.report.page import render
-from twoarm.report.tables import headline, main_table, misses_first, tiles
+from twoarm.report.tables import failures, headline, main_table, misses_first, tiles
 
 from . import synthetic
 
@@ -139,8 +139,11 @@ def test_fitted_and_predicted_stand_in_two_tables(page):
 def test_misses_come_first():
     ordered = misses_first(synthetic.comparison())
     assert ordered["missed"].tolist() == sorted(ordered["missed"], reverse=True)
-    assert ordered["label"].iloc[0] == "Control, squamous, second line, another trial"
-    assert ordered["missed"].sum() == 1
+    assert ordered["label"].iloc[0] == "Experimental 3 mg/kg, phase 1"  # 5.6 outside 6.1 to 11.7
+    assert (
+        ordered["label"].iloc[1] == "Control, squamous, second line, another trial"
+    )  # 2.8 outside 3.0 to 3.9
+    assert ordered["missed"].sum() == 2
 
 
 def test_sources_open_where_they_lead(page):
@@ -165,6 +168,38 @@ def test_least_report_has_no_empty_section():
     page = Page(render(least()))
     assert [a["id"] for tag, a in page.tags if tag == "section"] == ["results"]
     assert headline(least()) == ("", "")
+
+
+def test_no_estimate_is_said_in_words(findings):
+    measures = findings.measures.assign(value=np.nan, low=np.nan, high=np.nan)
+    answer, covers = headline(findings._replace(measures=measures))
+    assert answer.endswith("hazard ratio of OS could not be estimated.")
+    assert covers == ""
+    assert tiles(findings._replace(measures=measures)) == []
+
+
+def test_patients_that_could_not_be_simulated_are_said_on_top(findings):
+    assert failures(findings) == ""
+    rows = [
+        ("randomized", "experimental", 30),
+        ("randomized", "control", 30),
+        ("simulation failed", "control", 2),
+    ]
+    flow = pd.DataFrame(rows, columns=["step", "arm", "count"])
+    text = Page(render(findings._replace(flow=flow, courses=None))).text()
+    said = "The simulation of 2 of 60 patients stopped before its end."
+    assert text.index(said) < text.index("Main results with")
+
+
+def test_figures_keep_the_order_of_the_arms(findings):
+    turned = findings._replace(
+        patients=findings.patients.iloc[::-1],
+        survival=findings.survival.iloc[::-1],
+        changes=None,
+        courses=None,
+    )
+    first = re.findall(r">(Fusion 3 mg/kg|Cytotoxic 75 mg/m²)[^<]*</text>", render(turned))
+    assert first[::2] == ["Fusion 3 mg/kg"] * len(first[::2])
 
 
 def hostile() -> Findings:

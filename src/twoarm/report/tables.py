@@ -143,7 +143,7 @@ def tiles(findings: Findings) -> list[tuple[str, str, str]]:
     comparisons = measures[measures["arm"].fillna("").astype(str) == ""]
     comparisons = comparisons[~comparisons["quantity"].map(is_p_value).astype(bool)]
     answer = []
-    for row in comparisons.to_dict("records")[:4]:
+    for row in comparisons[comparisons["value"].notna()].to_dict("records")[:4]:
         unit = str(row.get("unit", ""))
         name = str(row["quantity"])
         by_arm = ((measures["quantity"].astype(str) == name) & (measures["arm"].fillna("") != "")).any()
@@ -184,17 +184,17 @@ def say_endpoint(endpoint: object) -> str:
 
 
 def missed(row: pd.Series) -> bool:
-    """Whether prediction and publication exclude each other.
+    """Whether a prediction misses, as the comparison's ``verdict`` says.
 
-    As the comparison's ``verdict`` says; without one, when their intervals do not touch.
+    Without a verdict, by the same rule: a prediction outside the published interval or, where none was
+    published, a published value outside the predicted interval.
     """
     if isinstance(row.get("verdict"), str):
         return bool(row["verdict"] == "outside")
-    low = row["predicted"] if pd.isna(row["predicted_low"]) else row["predicted_low"]
-    high = row["predicted"] if pd.isna(row["predicted_high"]) else row["predicted_high"]
-    below = row["published"] if pd.isna(row["published_low"]) else row["published_low"]
-    above = row["published"] if pd.isna(row["published_high"]) else row["published_high"]
-    return bool(low > above or high < below)
+    inside, outside = (
+        ("predicted", "published") if pd.notna(row["published_low"]) else ("published", "predicted")
+    )
+    return bool(row[inside] < row[f"{outside}_low"] or row[inside] > row[f"{outside}_high"])
 
 
 def misses_first(comparison: pd.DataFrame) -> pd.DataFrame:
