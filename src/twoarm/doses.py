@@ -31,6 +31,8 @@ COLUMNS: Mapping[str, Any] = {
     "bioavailability": 1.0,
 }
 
+_MOST_ADDITIONAL = 100_000  # additional doses of one row; once an hour for eleven years
+
 
 @dataclass(frozen=True)
 class DoseRows:
@@ -72,10 +74,10 @@ def expand(table: pd.DataFrame, *, run_in: float | None = None) -> DoseRows:
     Parameters
     ----------
     table : DataFrame
-        One row a record. ``id`` patient; ``time`` [day]; ``amt`` in the unit of the target state; ``cmt`` name
-        of the target state; ``evid`` 0 observation, 1 dose, 2 other, 3 reset, 4 reset and dose (0 and 2 have no
-        effect); ``rate`` [amount/day] or ``dur`` [day] of an infusion (``rate`` -2 says: see ``dur``); ``addl``
-        additional doses every ``ii`` days; ``ss`` 1 for a dose at steady state; ``lag`` [day];
+        One row a record. ``id`` patient; ``time`` [day]; ``amt`` in the unit of the target state; ``cmt``
+        name of the target state; ``evid`` 0 observation, 1 dose, 2 other, 3 reset, 4 reset and dose (0 and 2
+        have no effect); ``rate`` [amount/day] or ``dur`` [day] of an infusion (``rate`` -2: see ``dur``);
+        ``addl`` additional doses every ``ii`` days; ``ss`` 1 for a dose at steady state; ``lag`` [day];
         ``bioavailability`` (of an infusion it scales the duration where the rate is given, as in NONMEM, and
         the rate where the duration is given). Other columns are left alone.
     run_in : float, optional [day]
@@ -107,7 +109,8 @@ def expand(table: pd.DataFrame, *, run_in: float | None = None) -> DoseRows:
     array([ 0.,  7., 14.])
     """
     records = _checked(_complete(table))
-    resets, doses = records[records.evid.isin([3, 4])], records[records.evid.isin([1, 4])]
+    doses = records[records.evid.isin([1, 4])]
+    resets = records[(records.evid == 3) | ((records.evid == 4) & (records.ss == 0))]
     doses = _repeated(doses)
     if (records.ss > 0).any():
         lead_resets, lead_doses = _leading(records, run_in)
@@ -125,8 +128,7 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for name, default in COLUMNS.items():
         if name in table:
-            column = table[name].reset_index(drop=True)
-            columns[name] = column if default is None else column.fillna(default)
+            columns[name] = table[name].reset_index(drop=True)
         elif default is None:
             raise DoseColumnError(column=name, known=known, missing=True)
         else:
@@ -144,8 +146,10 @@ def _checked(records: pd.DataFrame) -> pd.DataFrame:
 
     for name in COLUMNS:
         if name not in ("id", "cmt"):
-            numbers = pd.to_numeric(records[name], errors="coerce")
-            refuse(name, ~np.isfinite(numbers.to_numpy(dtype=float)), "It must be a finite number")
+            numbers = pd.to_numeric(records[name], errors="coerce").astype(float)
+            refuse(name, numbers.isna() & records[name].notna(), "It must be a number")
+            numbers = numbers if COLUMNS[name] is None else numbers.fillna(COLUMNS[name])
+            refuse(name, ~np.isfinite(numbers), "It must be a finite number")
             records[name] = numbers
     dose = records.evid.isin([1, 4])
     refuse("id", records.id.isna(), "Every row needs a patient")
@@ -159,14 +163,18 @@ def _checked(records: pd.DataFrame) -> pd.DataFrame:
         refuse(name, records[name] < 0, "It cannot be negative")
     refuse("addl", records.addl % 1 != 0, "It is a whole number of doses")
     refuse("amt", ~dose & (records.amt != 0), "Only a dose (evid 1 or 4) has an amount")
-    named = np.array([isinstance(name, str) and name != "" for name in records.cmt])
+    refuse(
+        "addl",
+        records.addl > _MOST_ADDITIONAL,
+        f"At most {_MOST_ADDITIONAL} additional doses are written out",
+    )
+    named = np.array([isinstance(name, str) and name != "" for name in records.cmt], dtype=bool)
     refuse("cmt", dose & ~named, "It is the name of the state that receives the dose")
     refuse("ii", (records.addl > 0) & (records.ii <= 0), "Additional doses need an interval above 0")
     refuse("rate", ~((records.rate >= 0) | (records.rate == -2)), "It is 0, positive, or -2 with `dur`")
     refuse("dur", (records.rate == -2) & (records.dur <= 0), "A rate of -2 needs a duration above 0")
     refuse("dur", (records.rate > 0) & (records.dur > 0), "Give either a rate or a duration")
     endless = (records.ss == 1) & (records.ii == 0) & (records.rate > 0)
-    refuse("amt", dose & (records.amt == 0) & ~endless, "A dose needs an amount above 0")
     refuse("ii", (records.ss > 0) & (records.ii == 0) & ~endless, "A steady state needs an interval above 0")
     records["recorded"] = records.time.astype(float)
     records["row"] = np.arange(len(records)) + 1
@@ -186,28 +194,24 @@ def _repeated(doses: pd.DataFrame) -> pd.DataFrame:
 def _leading(records: pd.DataFrame, run_in: float | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Reset and repeated doses before each row at steady state."""
     resets, doses = [], []
-    for row in records[records.ss > 0].itertuples():
-
-        def refuse(reason: str, row: Any = row) -> None:
-            raise SteadyStateError(row=row.row, patient=row.id, reason=reason)
-
+    steady: list[Any] = list(records[records.ss > 0].itertuples())
+    for row in steady:
+        earlier = records[(records.id == row.id) & (records.row < row.row) & (records.time <= row.time)]
+        reason = ""
         if row.ss == 2:
-            refuse("ss = 2 adds two steady states, which only a linear model allows")
-        if run_in is None or not run_in > 0:
-            refuse("`run_in` was not given")
+            reason = "ss = 2 adds two steady states, which only a linear model allows"
+        elif run_in is None or not run_in > 0:
+            reason = "`run_in` was not given"
+        elif (~earlier.evid.isin([0, 2])).any():
+            reason = "its run-in would overwrite an earlier row"
+        if run_in is None or reason:
+            raise SteadyStateError(row=row.row, patient=row.id, reason=reason)
         count = int(np.ceil(run_in / row.ii)) if row.ii > 0 else 1
         length = count * row.ii if row.ii > 0 else run_in
-        others = records[(records.id == row.id) & (records.row < row.row)]
-        if ((others.time <= row.time) & (others.evid != 0)).any():
-            refuse("the run-in would overwrite what happens before it")
         begin = row.time - length
-        record = records.loc[[row.Index]]
-        resets.append(record.assign(time=begin, recorded=begin))
-        if row.ii > 0:
-            lead = record.assign(time=begin, recorded=begin, addl=count - 1)
-            doses.append(_repeated(lead))
-        else:
-            doses.append(record.assign(time=begin, recorded=begin, amt=row.rate * length))
+        lead = records.loc[[row.Index]].assign(time=begin, recorded=begin, addl=count - 1)
+        resets.append(lead)
+        doses.append(_repeated(lead) if row.ii > 0 else lead.assign(amt=row.rate * length))
     return pd.concat(resets), pd.concat(doses)
 
 

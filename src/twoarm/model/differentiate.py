@@ -100,14 +100,14 @@ def _tangent(g: Graph, node: int, args: tuple[int, ...], tangents: list[int]) ->
         return g.choose(args[0], tangents[1], tangents[2])
     if op in ("min", "max"):
         return g.choose(g("le" if op == "min" else "ge", *args), *tangents)
+    if op not in ("mul", "div", "pow"):
+        raise UnsupportedModelError(construct=f"derivative of {op}()")
     a, b = args
     if op == "mul":
         return g.add(g.mul(tangents[0], b), g.mul(a, tangents[1]))
     if op == "div":  # (a' - (a/b) b') / b shares a/b with the value
         return g.div(g.sub(tangents[0], g.mul(node, tangents[1])), b)
-    if op == "pow":
-        return _power_tangent(g, node, a, b, tangents)
-    raise UnsupportedModelError(construct=f"derivative of {op}()")
+    return _power_tangent(g, node, a, b, tangents)
 
 
 def _power_tangent(g: Graph, node: int, a: int, b: int, tangents: list[int]) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from scipy.special import gamma
 
 __all__ = ["LEAVES", "OPERATIONS", "Graph", "Node", "evaluate", "support"]
-
-_Array = NDArray[np.float64]
 
 
 class Node(NamedTuple):
@@ -30,7 +28,7 @@ LEAVES = frozenset({"const", "time", "state", "parameter"})
 
 
 def _factorial(x: Any) -> Any:
-    return np.vectorize(lambda v: math.gamma(v + 1.0) if v > -1.0 else math.nan, otypes=[float])(x)
+    return gamma(np.asarray(x, dtype=float) + 1.0)
 
 
 def _truth(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

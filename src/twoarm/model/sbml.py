@@ -123,7 +123,8 @@ class _Source(NamedTuple):
 
 def _gather(source: str | Path) -> _Source:
     if isinstance(source, str) and re.search(r"[\n<;=]", source):
-        name, text, folders = "text", source, (_LIBRARY,)
+        name, text = "text", source
+        folders: tuple[Path, ...] = (_LIBRARY,)
         if len(text.encode()) > LARGEST:
             raise FileTooLargeError(path="the text given", size=len(text.encode()), limit=LARGEST)
     else:
