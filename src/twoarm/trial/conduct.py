@@ -140,13 +140,8 @@ def run_trial(
         attributes, windows = dict(run.attrs), windows + 1
         if progress is not None:
             progress(float(np.mean(np.where(state.active, state.now / setup.end, 1.0))))
-    facts = {
-        **_judged_by(protocol, link),
-        "seed": seed,
-        "replicate": replicate,
-        "windows": windows,
-        **attributes,
-    }
+    ran = {"seed": seed, "replicate": replicate, "windows": windows}
+    facts = {**attributes, **_judged_by(protocol, link), **ran}
     return ledger.close(setup, state, enrolled, patients, _curves(model, setup, courses), facts)
 
 

@@ -156,7 +156,7 @@ def _calendar_day(
             raise EventsNotReachedError(endpoint=endpoint, asked=events, found=when.size)
         return float(when[events - 1])
     if cutoff is None:
-        return float((people["enrolled_on"] + people["followed_until"]).max())
+        return float((people["enrolled_on"] + people["followed_until"]).max()) + 1.0  # everybody is in
     return quantity(cutoff, "day", what="cutoff") if isinstance(cutoff, str) else float(cutoff)
 
 
