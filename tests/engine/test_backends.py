@@ -67,7 +67,9 @@ def test_two_compartments(backend: str) -> None:
     k10, k12, k21 = 0.4, 0.9, 0.3
     total, root = k10 + k12 + k21, np.sqrt((k10 + k12 + k21) ** 2 - 4 * k10 * k21)
     alpha, beta = (total + root) / 2, (total - root) / 2
-    exact = 10 * ((alpha - k21) * np.exp(-alpha * DAYS) + (k21 - beta) * np.exp(-beta * DAYS)) / (alpha - beta)
+    exact = (
+        10 * ((alpha - k21) * np.exp(-alpha * DAYS) + (k21 - beta) * np.exp(-beta * DAYS)) / (alpha - beta)
+    )
     exact[0] = 0.0
     np.testing.assert_allclose(found.central[0], exact, rtol=2e-6, atol=1e-9)
 
@@ -121,7 +123,9 @@ def test_robertson(backend: str) -> None:
 @BACKENDS
 def test_a_run_in_windows_is_the_run_in_one(backend: str) -> None:
     model = small.target_mediated()
-    doses = table((0, 0, 5, "drug", 2.0), (0, 9, 8, "drug", 6.0), (0, 15, 4, "drug", 0), (1, 12, 3, "drug", 0))
+    doses = table(
+        (0, 0, 5, "drug", 2.0), (0, 9, 8, "drug", 6.0), (0, 15, 4, "drug", 0), (1, 12, 3, "drug", 0)
+    )
     people = pd.DataFrame({"kel": [0.05, 0.1]})
     whole = run(model, backend, patients=people, doses=doses)
     pieces, part = [], None

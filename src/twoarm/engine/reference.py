@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -10,6 +11,7 @@ from sksundae.cvode import CVODE
 
 from twoarm.engine.cohort import ADD_TO_STATE, RESET, Cohort, Solved
 from twoarm.engine.compiled import ScalarKernel, scalar_kernel
+from twoarm.engine.events import EventQueue, EventStormError
 from twoarm.engine.status import Status
 
 _DENSE_BELOW = 30
@@ -49,6 +51,12 @@ class _Course:
         self.infusion = np.zeros_like(self.state)
         self.floor = cohort.tolerance.floor.copy()
         self.day = float(cohort.begin[patient])
+        parameters = np.ascontiguousarray(cohort.parameters[patient])
+        self.events = (
+            EventQueue(cohort.model, lambda day, state: kernel.values(day, state, parameters))
+            if cohort.model.events
+            else None
+        )
 
     def run(self) -> None:
         """Go from change to change and record visits on the way, before the change of the same instant."""
@@ -57,20 +65,36 @@ class _Course:
         if not np.isfinite(self.state).all():
             self._fail(Status.BAD_START)
             return
+        try:
+            self._go(end)
+        except (EventStormError, RuntimeError):
+            self._fail(Status.SOLVER_FAILED)
+
+    def _go(self, end: float) -> None:
+        cohort, p, schedule = self.cohort, self.patient, self.cohort.schedule
+        if self.events is not None and not cohort.fresh[p]:
+            self.events.resume(self.day, self.state)
         if cohort.fresh[p]:
+            self._settle()
             self._record(np.flatnonzero(cohort.visits == self.day), self.state[None, :])
-        schedule = cohort.schedule
         entry, last = int(schedule.first[p]), int(schedule.first[p + 1])
         while True:
             while entry < last and schedule.time[entry] <= self.day:
                 self._change(entry)
                 entry += 1
+            self._settle()
             if self.day >= end:
                 break
             stop = min(float(schedule.time[entry]), end) if entry < last else end
-            if not self._advance(stop):
+            if self.events is not None:
+                stop = min(stop, max(self.events.next_day(), self.day))
+            if stop > self.day and not self._advance(stop):
                 return
         self._finish()
+
+    def _settle(self) -> None:
+        if self.events is not None:
+            self.events.settle(self.day, self.state)
 
     def _change(self, entry: int) -> None:
         schedule = self.cohort.schedule
@@ -88,18 +112,16 @@ class _Course:
         visits = np.flatnonzero((cohort.visits > self.day) & (cohort.visits <= stop))
         times = np.unique(np.concatenate([[self.day], cohort.visits[visits], [stop]]))
         np.maximum(self.floor, cohort.tolerance.share * np.abs(self.state), out=self.floor)
-        solver = self._solver()
-        try:
-            found = solver.solve(times, self.state)
-        except RuntimeError:
-            self._fail(Status.SOLVER_FAILED)
-            return False
+        found = self._solver().solve(times, self.state)
         days, states = np.asarray(found.t), np.asarray(found.y)
         self.solved.steps[self.patient] += int(found.nfev)
         rows = np.searchsorted(days, cohort.visits[visits])  # CVODE adds its own steps between two days
         inside = cohort.visits[visits] <= days[-1]
         self._record(visits[inside], states[rows[inside]])
         self.day, self.state = float(days[-1]), states[-1].copy()
+        turned = self.events is not None and self.day < stop and found.t_events is not None
+        if turned and np.isfinite(self.state).all():
+            return True
         if not found.success or self.day < stop or not np.isfinite(self.state).all():
             self._fail(Status.SOLVER_FAILED)
             return False
@@ -130,7 +152,17 @@ class _Course:
                 into[:] = 0.0
                 into[place] = entries[: len(rows)]
 
-        linear = {"linsolver": "dense"} if dense else {"linsolver": "sparse", "sparsity": pattern}
+        events: dict[str, Any] = {}
+        if self.events is not None:
+            queue = self.events
+
+            def turned(t: float, y: np.ndarray, into: np.ndarray) -> None:
+                into[:] = queue.signs(t, y)
+
+            events = {"eventsfn": turned, "num_events": queue.roots}
+        linear: dict[str, Any] = (
+            {"linsolver": "dense"} if dense else {"linsolver": "sparse", "sparsity": pattern}
+        )
         with warnings.catch_warnings():  # it warns that it will use the Jacobian it is given
             warnings.filterwarnings("ignore", message="Custom sparse Jacobian")
             return CVODE(
@@ -140,6 +172,7 @@ class _Course:
                 atol=self.floor,
                 max_num_steps=self.cohort.max_steps,
                 **linear,
+                **events,
             )
 
     def _record(self, visits: np.ndarray, states: np.ndarray) -> None:

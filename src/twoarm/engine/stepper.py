@@ -298,11 +298,7 @@ def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tole
                 natural[lane] = length * shrink
                 rejected[lane] = True
                 if natural[lane] <= 1e-15 * max(abs(t[0, lane]), 1.0):
-                    code[lane] = (
-                        _TOO_SMALL
-                        if finite
-                        else (_BAD_START if steps[lane] == 1 else _NOT_FINITE)
-                    )
+                    code[lane] = _TOO_SMALL if finite else (_BAD_START if steps[lane] == 1 else _NOT_FINITE)
             if code[lane] < 0 and steps[lane] >= max_steps:
                 code[lane] = _TOO_MANY
         worst = -1

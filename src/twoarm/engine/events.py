@@ -1,0 +1,134 @@
+"""Events of a model: which triggers turned true, what waits for its delay, and what is assigned.
+
+Follows SBML Level 3 Version 2, section 4.12 (keating2020). Only the reference back end handles events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from twoarm.model import Event, Model
+
+_MOST_AT_ONCE = 10_000
+
+
+class EventStormError(RuntimeError):
+    """Events trigger each other without end. Caught by the back end, which fails the patient."""
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the nodes of an event are among the values of `compiled.event_roots`."""
+
+    trigger: int
+    delay: int | None
+    priority: int | None
+    assignments: tuple[tuple[int, int], ...]  # (state, place)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    day: float
+    event: int
+    values: tuple[float, ...] | None  # None: evaluated when it happens
+
+
+class EventQueue:
+    """The events of one patient.
+
+    Parameters
+    ----------
+    model : Model
+        Its events.
+    values : callable
+        ``values(day, state)`` gives the values of `compiled.event_roots`.
+    """
+
+    def __init__(self, model: Model, values: Callable[[float, np.ndarray], np.ndarray]) -> None:
+        self.events: tuple[Event, ...] = model.events
+        self._values = values
+        self._places, self._first_side = _places(model)
+        self._probe = np.ones(len(model.states))
+        self._true = [event.initial_value for event in model.events]
+        self._waiting: list[_Waiting] = []
+
+    def resume(self, day: float, state: np.ndarray) -> None:
+        """Begin where an earlier run ended: what is true already has happened already."""
+        self._true = self._triggers(day, state)
+
+    def next_day(self) -> float:
+        """When the next delay is over; infinity if nothing waits."""
+        return min((waiting.day for waiting in self._waiting), default=np.inf)
+
+    @property
+    def roots(self) -> int:
+        """Length of `signs`."""
+        return len(self.signs(0.0, self._probe))
+
+    def signs(self, day: float, state: np.ndarray) -> np.ndarray:
+        """For a root finder: what changes sign where a trigger may turn.
+
+        One number per trigger, and the difference of both sides of each comparison, because a trigger that is true
+        only for a moment would be stepped over.
+        """
+        values = self._values(day, state)
+        now = [bool(values[places.trigger] != 0.0) for places in self._places]
+        same = [1.0 if a == b else -1.0 for a, b in zip(now, self._true, strict=True)]
+        sides = values[self._first_side :]
+        return np.concatenate([same, sides[0::2] - sides[1::2]])
+
+    def settle(self, day: float, state: np.ndarray) -> None:
+        """Let everything happen that is due at `day`, highest priority first; changes `state`."""
+        for _ in range(_MOST_AT_ONCE):
+            self._notice(day, state)
+            due = [waiting for waiting in self._waiting if waiting.day <= day]
+            if not due:
+                return
+            values = self._values(day, state)
+            chosen = max(due, key=lambda waiting: self._priority(waiting.event, values))
+            self._waiting.remove(chosen)
+            places = self._places[chosen.event].assignments
+            new = chosen.values or tuple(float(values[place]) for _, place in places)
+            for (index, _), value in zip(places, new, strict=True):
+                state[index] = value
+        raise EventStormError
+
+    def _triggers(self, day: float, state: np.ndarray) -> list[bool]:
+        values = self._values(day, state)
+        return [bool(values[places.trigger] != 0.0) for places in self._places]
+
+    def _notice(self, day: float, state: np.ndarray) -> None:
+        """Queue what turned true; drop what turned false and does not persist."""
+        values = self._values(day, state)
+        for number, (event, places) in enumerate(zip(self.events, self._places, strict=True)):
+            now = bool(values[places.trigger] != 0.0)
+            if now and not self._true[number]:
+                delay = float(values[places.delay]) if places.delay is not None else 0.0
+                fixed = tuple(float(values[place]) for _, place in places.assignments)
+                self._waiting.append(
+                    _Waiting(day + delay, number, fixed if event.use_trigger_values else None)
+                )
+            elif not now and not event.persistent:
+                self._waiting = [waiting for waiting in self._waiting if waiting.event != number]
+            self._true[number] = now
+
+    def _priority(self, number: int, values: np.ndarray) -> float:
+        place = self._places[number].priority
+        return float(values[place]) if place is not None else -np.inf
+
+
+def _places(model: Model) -> tuple[list[_Places], int]:
+    """Mirror of `compiled.event_roots`."""
+    index = {name: i for i, name in enumerate(model.states)}
+    found, at = [], 0
+    for event in model.events:
+        trigger, at = at, at + 1
+        delay, at = (at, at + 1) if event.delay is not None else (None, at)
+        priority, at = (at, at + 1) if event.priority is not None else (None, at)
+        assignments = tuple((index[name], at + i) for i, (name, _) in enumerate(event.assignments))
+        at += len(assignments)
+        found.append(_Places(trigger, delay, priority, assignments))
+    return found, at
