@@ -1,4 +1,4 @@
-"""Models read from Antimony and SBML mean what they say; what is not solved or not safe is refused by name."""
+"""Models read from Antimony and SBML mean what they say; what is not solved or safe is refused by name."""
 
 import time
 from pathlib import Path
@@ -38,8 +38,8 @@ WHOLE = f"""
 import "part.ant"
 model *whole()
   {UNITS}
-  rate = 2 per_day; rate is "how fast";
   first: decay(y, rate);
+  rate = 2 per_day; rate is "how fast";
 end
 """
 
@@ -94,7 +94,8 @@ def test_writing_sbml_keeps_the_meaning(folder: Path) -> None:
 
 def test_a_concentration_follows_its_compartment_and_a_state_is_an_amount() -> None:
     model = read_model(
-        "model grow; compartment v = 2; v' = 1; species s in v = 3; s' = 0.5; species t in v = 4; t -> ; v*t; end"
+        "model grow; compartment v = 2; v' = 1; species s in v = 3; s' = 0.5; species t in v = 4;"
+        "t -> ; v*t; end"
     )
     found = values(model)
     assert dict(zip(model.states, start(model)[1][:, 0], strict=True)) == {"s": 6.0, "t": 8.0, "v": 2.0}
@@ -114,7 +115,8 @@ def test_functions_are_put_in_place_and_pieces_chosen() -> None:
 
 def test_events_keep_all_they_say() -> None:
     model = read_model(
-        "model e; x = 1; x' = 0; shot: at 2 after (time > 3), priority = 4, persistent = false, t0 = false: x = 7; end"
+        "model e; x = 1; x' = 0;"
+        "shot: at 2 after (time > 3), priority = 4, persistent = false, t0 = false: x = 7; end"
     )
     (event,) = model.events
     assert (event.name, event.persistent, event.initial_value) == ("shot", False, False)

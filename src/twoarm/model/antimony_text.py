@@ -17,7 +17,8 @@ __all__ = ["antimony_to_sbml"]
 
 _ONE_AT_A_TIME = threading.Lock()  # antimony keeps what it loaded in one global place
 
-#: Stands around the right side of an assignment rule on its way through Antimony.
+#: Stands around the right side of an assignment rule on its way through Antimony. Its first argument only
+#: keeps "(2/4)" from being read as a rational number.
 _MARK = "assignment_rule_"
 _RULE = re.compile(r'"[^"\n]*"|//[^\n]*|/\*.*?\*/|\s*:=[ \t]*((?:[^;\n/]|/(?![/*]))*)', re.DOTALL)
 _LOST_PLURAL = re.compile(r'units="\w+_dimensionles"')
@@ -41,7 +42,7 @@ def antimony_to_sbml(text: str, name: str, parts: Mapping[str, str]) -> str:
             (Path(folder) / part).write_text(_marked(body), encoding="utf-8")
         _clear()
         antimony.addDirectory(folder)
-        if antimony.loadAntimonyString(f"function {_MARK}(x) x; end; {_marked(text)}") < 0:
+        if antimony.loadAntimonyString(f"function {_MARK}(zero, x) x; end; {_marked(text)}") < 0:
             raise ModelTextError(model=name, problem=f"Antimony says: {_last_error(folder)}")
         xml = str(antimony.getSBMLString(antimony.getMainModuleName()))
         _clear()
@@ -61,7 +62,7 @@ def _last_error(folder: str) -> str:
 def _marked(text: str) -> str:
     """Return the text with ``x := f`` as ``x' = mark(f)``; strings and comments stay as they are."""
     return _RULE.sub(
-        lambda found: found[0] if found[1] is None else f"' = {_MARK}({found[1].rstrip()})", text
+        lambda found: found[0] if found[1] is None else f"' = {_MARK}(0, {found[1].rstrip()})", text
     )
 
 
@@ -72,7 +73,7 @@ def _unmarked(xml: str) -> str:
     document = sbml.readSBMLFromString(xml)
     model = document.getModel()
     marked = [r for r in model.getListOfRules() if r.isRate() and r.isSetMath() and _is_marked(r.getMath())]
-    for variable, right in [(r.getVariable(), r.getMath().getChild(0).deepCopy()) for r in marked]:
+    for variable, right in [(r.getVariable(), r.getMath().getChild(1).deepCopy()) for r in marked]:
         model.removeRuleByVariable(variable)
         rule = model.createAssignmentRule()
         rule.setVariable(variable)
