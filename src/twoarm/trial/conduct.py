@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from twoarm.engine.simulate import simulate
+from twoarm.engine.status import sentence
 from twoarm.errors import MissingColumnError, MissingOutputError
 from twoarm.model import Model
 from twoarm.trial import clinic, ledger
@@ -142,7 +143,9 @@ def run_trial(
             progress(float(np.mean(np.where(state.active, state.now / setup.end, 1.0))))
     ran = {"seed": seed, "replicate": replicate, "windows": windows}
     facts = {**attributes, **_judged_by(protocol, link), **ran}
-    return ledger.close(setup, state, enrolled, patients, _curves(model, setup, courses), facts)
+    ended = ["complete" if code == 0 else sentence(int(code)) for code in state.status]
+    curves = _curves(model, setup, courses)
+    return ledger.close(setup, state, enrolled, patients, curves, ended, facts)
 
 
 def _judged_by(protocol: Protocol, outcomes: Outcomes) -> dict[str, Any]:

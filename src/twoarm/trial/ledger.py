@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from twoarm.engine.status import sentence
 from twoarm.trial import clinic, imaging
 
 CURVES = (
@@ -71,6 +70,7 @@ def close(
     enrolled: pd.DataFrame,
     patients: pd.DataFrame,
     courses: xr.Dataset,
+    ended: Sequence[str],
     provenance: Mapping[str, Any],
 ) -> Trial:
     """Write the tables of a trial.
@@ -85,6 +85,8 @@ def close(
         As drawn.
     courses : Dataset
         Weekly outputs.
+    ended : sequence of str
+        How each patient's simulation ended, "complete" or a sentence.
     provenance : mapping
         What ran.
 
@@ -106,7 +108,7 @@ def close(
     until = np.minimum(state.now, state.death)
     state.sld[setup.weeks > until[:, None]] = np.nan
     courses = courses.where(courses["day"] <= xr.DataArray(until, dims="patient"))
-    happened = _happened(setup, state)
+    happened = _happened(setup, state).assign(status=list(ended))
     doses = exposures.groupby("patient").size().reindex(patients.index, fill_value=0)
     happened = happened.assign(doses=doses.to_numpy(int))
     table = pd.concat([patients, enrolled, happened.set_index(patients.index)], axis=1)
@@ -152,7 +154,6 @@ def _happened(setup: clinic.Setup, state: clinic.State) -> pd.DataFrame:
     evaluable = np.isin(state.overall, ("CR", "PR", "SD"))
     before = np.where(evaluable, setup.plan.days, 0.0).max(axis=1)
     therapy = clinic.next_therapy(setup, state)
-    status = ["complete" if code == 0 else sentence(int(code)) for code in state.status]
     return pd.DataFrame(
         {
             "death_day": death,
@@ -168,7 +169,6 @@ def _happened(setup: clinic.Setup, state: clinic.State) -> pd.DataFrame:
             "off_reason": state.schedule.reason,
             "next_therapy_day": np.where(therapy <= until, therapy, np.nan),
             "worst_grade": state.worst.max(axis=1),
-            "status": status,
         }
     )
 
