@@ -12,6 +12,7 @@ from scipy.stats import qmc
 
 from twoarm import chance
 from twoarm.errors import ImplausiblePopulationError, NumberOfDrawsError, UnknownMethodError
+from twoarm.molecule import model_parameters, read_molecule
 from twoarm.patients.distributions import Conditional
 from twoarm.patients.formulas import FORMULAS, LESIONS
 from twoarm.patients.plausible import Untreated, plausible_columns, plausible_outputs
@@ -110,6 +111,9 @@ def draw_patients(
             )
     patients = pd.concat(kept, ignore_index=True)
     patients.index.name = "patient"
+    if population.prior_antibody is not None:
+        card = model_parameters(read_molecule(population.prior_antibody.molecule), "competitor")
+        patients = patients.assign(**card)
     unchecked = [name for name, rule in rules.items() if rule.output is not None and untreated is None]
     patients.attrs = {
         **_attributes(population),
@@ -225,5 +229,6 @@ def _attributes(population: Population) -> dict[Hashable, object]:
         "sources": sources,
         "covariates": covariates,
         "population": population.name,
+        "prior_antibody": population.prior_antibody.molecule if population.prior_antibody else None,
         "digest": population.digest,
     }

@@ -98,6 +98,12 @@ class Correlation(_Entry):
     high: float | None = None
 
 
+class PriorAntibody(_Entry):
+    """The antibody whose residue is `competitor_central_0`: a molecule of the library stands for it."""
+
+    molecule: str
+
+
 class Population(BaseModel):
     """Everything needed to draw virtual patients. Frozen; see `read_population`."""
 
@@ -106,6 +112,7 @@ class Population(BaseModel):
     name: str
     description: str
     extends: str | None = None
+    prior_antibody: PriorAntibody | None = None
     variables: dict[str, Variable]
     derived: dict[str, Derived] = {}
     correlations: tuple[Correlation, ...] = ()
