@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -150,14 +151,14 @@ def simulate(
     at = inputs.read_visits(visits, begin, end)
     names = inputs.read_outputs(model, outputs)
     used = _choose(model, backend)
-    integrate = _backend(used)
+    integrate = _backend(used) if model.states else _stand_still
     tolerance = inputs.read_tolerance(model, rtol, atol)
     method_name = inputs.read_method(method)
     parameters, state, start = inputs.read_values(model, people, earlier)
     step = earlier.step if earlier is not None else np.zeros(len(begin))
     size = _chunk_size(chunk, len(at), len(model.states))
     results = []
-    for first in range(0, len(begin), size):
+    for first in range(0, max(len(begin), 1), size):
         part = slice(first, min(first + size, len(begin)))
         rows = people.doses.of_patients(part.start, part.stop)
         reset = start[part] if len(start) else start
@@ -210,10 +211,19 @@ def _backend(name: str) -> Callable[[Cohort], Solved]:
     return stepper.integrate
 
 
+def _stand_still(cohort: Cohort) -> Solved:
+    """Time passes and there is nothing to integrate."""
+    return replace(Solved.empty(cohort), day=cohort.end.copy())
+
+
 def _check_numbers(*, rtol: float, chunk: int, max_steps: int, workers: int | None) -> None:
     if not 1e-14 <= rtol <= 0.1:
         raise SimulationInputError(what="rtol", value=rtol, rule="It must lie between 1e-14 and 0.1.")
-    for what, value in (("chunk", chunk), ("max_steps", max_steps), ("workers", workers or 1)):
+    for what, value in (
+        ("chunk", chunk),
+        ("max_steps", max_steps),
+        ("workers", 1 if workers is None else workers),
+    ):
         if value < 1:
             raise SimulationInputError(what=what, value=value, rule="It must be at least 1.")
 
