@@ -52,7 +52,7 @@ bench: setup
 
 docs: setup
 	@"$(PY)" docs/build_reference.py
-	@"$(PY)" -m mkdocs build --strict --quiet --site-dir site
+	@NO_MKDOCS_2_WARNING=1 "$(PY)" -m mkdocs build --strict --quiet --site-dir site
 	@echo 'site/index.html'
 
 app: setup

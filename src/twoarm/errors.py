@@ -162,9 +162,7 @@ class MissingFieldError(TwoarmError, ValueError):
     """A file lacks a field that its kind requires."""
 
     def __init__(self, *, path: object, place: str, field: str) -> None:
-        super().__init__(
-            f'{path}: {place} has no "{field}", which is required. Add it, with its source.'
-        )
+        super().__init__(f'{path}: {place} has no "{field}", which is required. Add it, with its source.')
 
 
 class CardEntryError(TwoarmError, ValueError):
@@ -516,6 +514,17 @@ class UnnamedArmError(TwoarmError, ValueError):
         super().__init__(
             f"arm {', '.join(repr(arm) for arm in arms)} stands in a table of the report and not among its arms "
             f"({', '.join(named)}). Every arm needs a name for the reader. Add it to `arms`, or leave out its rows."
+        )
+
+
+class PatientsFailedError(TwoarmError, RuntimeError):
+    """Too many patients of a trial could not be integrated to their end."""
+
+    def __init__(self, *, failed: int, n: int, reason: str, limit: float) -> None:
+        super().__init__(
+            f"{failed} of {n} patients did not finish; most often: {reason}. A trial in which more than "
+            f"{100 * limit:g} % fail says nothing about the rest, and is not written. Look at one such patient with "
+            '`simulate(..., backend="reference")`, or correct the model or the card.'
         )
 
 

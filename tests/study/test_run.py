@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import twoarm as ta
-from twoarm.errors import OtherStudyError
+from twoarm.errors import OtherStudyError, PatientsFailedError
 from twoarm.study import compose, folder, report_study, run, run_study, tables_of
 
 STAND_IN = Path(__file__).parent.parent / "trial" / "stand_in.py"
@@ -159,3 +159,16 @@ def test_nobody_is_lost_between_files(study, tmp_path):
     flow = folder.read_table(tmp_path / "draws/draw-000/flow.csv")
     assert flow.query("step == 'randomized'")["count"].sum() == flow["count"].iloc[0]
     assert np.isfinite(people["weight"]).all()
+
+
+def test_a_trial_in_which_many_fail_is_not_written(study, biology, tmp_path):
+    _, advance = biology
+
+    def most_fail(*words, **how):
+        run = advance(*words, **how)
+        run["status"].values[: len(run["status"]) // 2] = 2
+        return run
+
+    with pytest.raises(PatientsFailedError, match="did not finish"):
+        study(tmp_path, draws=1, advance=most_fail)
+    assert not (tmp_path / "draws/draw-000/result.json").exists()

@@ -153,6 +153,7 @@ def _setting(
         "Patients": f"{plan['patients']} virtual patients of {protocol.population}",
         "Biology": f"{study.model}, digest {digests['model'][:12]}",
         "Data cut": str(record["cut"]),
+        "Simulation failed": f"{record['failed']} of {plan['patients']} patients of the trial shown",
         "Trials": f"{plan['draws']} draws of the cards, {plan['replicates']} further replicates of chance",
         **(
             {"Curves and figures": f"of {middle.name}, the middle one by hazard ratio of OS"}

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from twoarm.errors import EventsNotReachedError
+from twoarm.errors import EventsNotReachedError, PatientsFailedError
 from twoarm.study import folder as files
 from twoarm.trial.analyze import LANDMARKS, analyze, kaplan_meier, medians, subgroups
 from twoarm.trial.cutoff import cut, flow, size_changes
 from twoarm.trial.ledger import Trial
 from twoarm.trial.protocol import Protocol
 
+_MOST_FAILED = 0.05  # share of patients whose integration may fail
 _LATER = {**LANDMARKS, "OS": (*LANDMARKS["OS"], 24)}  # further months that published trials report
 
 
@@ -30,7 +31,13 @@ def write_trial(trial: Trial, protocol: Protocol, place: Path, draw: int, replic
         Folder of the trial.
     draw, replicate : int
         Which draw of the cards, which replicate of chance.
+
+    Raises
+    ------
+    PatientsFailedError
+        If more than 1 in 20 patients could not be simulated to the end.
     """
+    _refuse_if_failed(trial)
     table, said = cut_as_planned(trial, protocol)
     factors = [name for name in protocol.randomization.factors if name in table]
     measures = analyze(table, landmarks=_LATER).assign(draw=draw, replicate=replicate)
@@ -50,6 +57,7 @@ def write_trial(trial: Trial, protocol: Protocol, place: Path, draw: int, replic
             files.write_table(rows, place / f"{name}.csv", index=False)
     files.write_table(table, place / files.OUTCOMES)
     files.write_curves(trial.courses, place / files.COURSES)
+    failed = int((trial.patients["status"] != "complete").sum())
     plain = {
         key: value for key, value in trial.provenance.items() if isinstance(value, str | int | float | bool)
     }
@@ -57,10 +65,19 @@ def write_trial(trial: Trial, protocol: Protocol, place: Path, draw: int, replic
         "draw": draw,
         "replicate": replicate,
         "cut": said,
+        "failed": failed,
         "cutoff": float(table.attrs["cutoff"]),
         "engine": plain,
     }
     files.write_record(record, place / files.RECORD)
+
+
+def _refuse_if_failed(trial: Trial) -> None:
+    status = trial.patients["status"]
+    failed = status[status != "complete"]
+    if len(failed) > _MOST_FAILED * len(status):
+        reason = str(failed.mode().iloc[0])
+        raise PatientsFailedError(failed=len(failed), n=len(status), reason=reason, limit=_MOST_FAILED)
 
 
 def cut_as_planned(trial: Trial, protocol: Protocol) -> tuple[pd.DataFrame, str]:
