@@ -152,6 +152,15 @@ def test_sources_open_where_they_lead(page):
     assert "#source-eisenhauer2009" in links
 
 
+def test_source_with_a_place_leads_to_its_line():
+    card = pd.DataFrame({"entry": ["kd"], "value": ["3 nM"], "source": ["eisenhauer2009 (Table 1); assumed"]})
+    card.loc[1] = ["koff", "1 1/day", "eisenhauer2009 (Table 2)"]
+    page = Page(render(least()._replace(molecules={"m": card})))
+    links = [a["href"] for tag, a in page.tags if tag == "a" and "source-" in (a.get("href") or "")]
+    assert links == ["#source-eisenhauer2009"]
+    assert "eisenhauer2009 (Table 2)" in page.text()
+
+
 def test_main_table_puts_arms_in_columns(findings):
     table = main_table(findings)
     rows = {row[0]: row[1:] for row in table.rows}

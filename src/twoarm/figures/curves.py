@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -46,6 +46,7 @@ EXPOSURES = (
 )
 # From the cells that ought to hear the cytokine to those that ought not.
 CELL_CLASSES = ("precursor", "effector", "exhausted", "bystander", "treg_tumor", "treg", "nk")
+_DECADES = 1e-4  # of the top: what lies further down on a logarithmic axis is gone
 _FEWEST = 0.1  # of an arm's patients: with fewer left a quantile says little and the curve stops
 
 
@@ -101,7 +102,8 @@ def bands(
             log = variable in logarithmic
             for arm in order:
                 _draw_band(axes, quantiles[variable, arm], colors[arm], arm, log)
-            _finish(axes, courses, variable, log, end)
+            attributes = {"label": variable, **courses[variable].attrs}
+            _finish(axes, attributes, [quantiles[variable, arm] for arm in order], log, end)
         handles = [_line(colors[arm]) for arm in order]
         labels = [arm_title(names, arm) for arm in order]
         legend = figure.legend(handles, labels, loc="outside upper left", ncols=len(order), borderpad=0.1)
@@ -145,25 +147,28 @@ def _draw_band(axes: Axes, part: pd.DataFrame, color: str, arm: str, log: bool) 
     axes.plot(month, part["median"], color=color, linewidth=1.6, label=arm)
 
 
-def _finish(axes: Axes, courses: xr.Dataset, variable: str, log: bool, last: float) -> None:
+def _finish(
+    axes: Axes, attributes: Mapping[Any, Any], parts: Sequence[pd.DataFrame], log: bool, last: float
+) -> None:
+    """Name, unit and limits of a panel, by the curves that are in it."""
     from matplotlib.ticker import NullLocator
 
-    attributes = courses[variable].attrs
-    label = "\n".join(wrap(shorten(title_case(attributes.get("label", variable)), 58), 30))
-    units = str(attributes.get("units", ""))
+    values = np.concatenate(
+        [part[["low", "median", "high"]].to_numpy(float).ravel() for part in parts] or [[]]
+    )
+    top = float(np.nanmax(values, initial=0.0))
+    label = "\n".join(wrap(shorten(title_case(attributes["label"]), 58), 30))
     axes.set_title(label, fontsize=8.5, pad=14)
-    axes.text(0, 1.03, unit_words(units), transform=axes.transAxes, color=MUTED, fontsize=7.5, va="bottom")
-    if log:
+    unit = unit_words(attributes.get("units", ""))
+    unit = "" if unit == "fraction" and top > 1.5 else unit  # a number of cells has no unit either
+    axes.text(0, 1.03, unit, transform=axes.transAxes, color=MUTED, fontsize=7.5, va="bottom")
+    if log and top > 0:
         axes.set_yscale("log")
-        top = axes.get_ylim()[1]
-        axes.set_ylim(max(axes.get_ylim()[0], top * 1e-4), top)
+        axes.set_ylim(max(float(np.nanmin(values[values > 0])) / 1.5, top * _DECADES), top * 2)
         axes.yaxis.set_major_formatter(power_of_ten)
         axes.yaxis.set_minor_locator(NullLocator())
     else:
-        axes.set_ylim(bottom=0)
-    if units in ("1", "dimensionless") and not log and axes.get_ylim()[1] <= 1.1:
-        axes.set_ylim(0, 1.04)
-    if not log:
+        axes.set_ylim(0, 1.04 if unit == "fraction" else max(top * 1.06, 1e-12))
         axes.locator_params(axis="y", nbins=5)
     month_ticks(axes, max(last / DAYS_PER_MONTH, 1.0))
     axes.set_xlabel("Months")

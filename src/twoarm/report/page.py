@@ -124,6 +124,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["drawing"] = _drawing
+    environment.filters["source_key"] = source_key
+    environment.filters["host"] = _host
     environment.tests["link"] = lambda text: bool(_SAFE_LINK.fullmatch(text))
     return environment
 
@@ -186,7 +188,24 @@ def _source_keys(findings: Findings) -> set[str]:
     for table in (*findings.molecules.values(), findings.comparison, findings.tuned):
         if isinstance(table, pd.DataFrame) and "source" in table:
             said += [str(text) for text in table["source"].dropna()]
-    return {key.strip() for text in said for key in text.split(";")} - {""}
+    return {source_key(part) for text in said for part in text.split(";")} - {""}
+
+
+def source_key(text: str) -> str:
+    """Key of a source that is followed by its place, as "jones2021 (Table 1)".
+
+    Examples
+    --------
+    >>> source_key(" jones2021 (Table 1)")
+    'jones2021'
+    """
+    return text.strip().partition(" (")[0]
+
+
+def _host(link: str) -> str:
+    """Where a link leads, short enough for a cell."""
+    host = link.split("/")[2].removeprefix("www.")
+    return host if len(host) <= 22 else f"{host[:21]}…"
 
 
 def _sources(keys: set[str]) -> Sequence[Source]:

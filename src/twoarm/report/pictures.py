@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ENDPOINTS = {"PFS": "progression-free survival", "OS": "overall survival"}
+_HALF_A_YEAR = 182.0  # days shown of exposure and biomarkers: single cycles stay visible
 _LANES = {"treatment_end", "last_day"}
 
 
@@ -131,8 +132,15 @@ def mechanism(findings: Findings) -> list[Picture]:
     names, pictures = findings.arms, []
     if any(v in courses for v in EXPOSURES):
         alt = "Concentrations in blood and PD-1 occupancy over time, median and middle 90 %, by arm."
-        caption = "Exposure and PD-1 occupancy. Line: median patient; band: middle 90 %."
-        pictures.append(_picture(figures.exposure(courses, arms, names=names), "exposure", alt, caption))
+        caption = (
+            "Exposure and PD-1 occupancy in the first half year, once a week, before a dose that is due. "
+            "Line: median patient; band: middle 90 %; patients off treatment included."
+        )
+        pictures.append(
+            _picture(
+                figures.exposure(courses, arms, days=_HALF_A_YEAR, names=names), "exposure", alt, caption
+            )
+        )
     if any(f"pstat5_{c}" in courses for c in CELL_CLASSES):
         alt = "Peak STAT5 phosphorylation of each class of cells, by arm, median patient and middle 90 %."
         caption = (
@@ -143,8 +151,15 @@ def mechanism(findings: Findings) -> list[Picture]:
         )
     if any(v in courses for v in BIOMARKERS):
         alt = "Cells and cytokines over time, median and middle 90 % of patients, by arm."
-        caption = "Biomarkers among patients still followed. Line: median patient; band: middle 90 %."
-        pictures.append(_picture(figures.biomarkers(courses, arms, names=names), "biomarkers", alt, caption))
+        caption = (
+            "Biomarkers in the first half year among patients still followed, off treatment included. "
+            "Line: median patient; band: middle 90 %."
+        )
+        pictures.append(
+            _picture(
+                figures.biomarkers(courses, arms, days=_HALF_A_YEAR, names=names), "biomarkers", alt, caption
+            )
+        )
     return pictures
 
 

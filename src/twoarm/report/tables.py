@@ -223,7 +223,11 @@ def comparison_table(rows: pd.DataFrame, caption: str) -> Table:
     for _, row in rows.iterrows():
         unit = str(row["unit"])
         shown = "%" if unit == "%" else "month" if unit.startswith("month") else ""
-        size = f", n = {number(row['n'])}" if "n" in row and pd.notna(row["n"]) else ""
+        size = (
+            f", n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{number(row['n'])}"
+            if "n" in row and pd.notna(row["n"])
+            else ""
+        )
         differences = (
             row["differences"] if "differences" in row and isinstance(row["differences"], str) else ""
         )
@@ -255,8 +259,8 @@ def _unbroken(row: pd.Series, column: str, unit: str) -> str:
 
 
 def plain_table(table: pd.DataFrame, columns: dict[str, str], caption: str) -> Table:
-    """Show some columns of a table as they are; those it lacks are left out."""
-    present = [c for c in columns if c in table]
+    """Show some columns of a table as they are; those it lacks, or has nothing in, are left out."""
+    present = [c for c in columns if c in table and any(_text(value) for value in table[c])]
     rows = [[_text(row[c]) for c in present] for _, row in table.iterrows()]
     return Table(caption, [columns[c] for c in present], rows, numeric=False)
 
