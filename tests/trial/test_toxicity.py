@@ -78,3 +78,10 @@ def test_orders_follow_the_rules() -> None:
     assert found.hold.tolist() == [True, False, False]
     assert found.reduce.tolist() == [False, True, False]
     assert found.stop.tolist() == [False, False, True]
+
+
+def test_counts_between_visits_are_taken_in_some() -> None:
+    brought = toxicity.draw_disposition(RULES, np.arange(20_000), seed=1)
+    share = dict(zip((kind.name for kind in RULES.kinds), brought.seen.mean(axis=0), strict=True))
+    assert share["neutropenia"] == pytest.approx(KINDS["neutropenia"].seen, abs=0.01)
+    assert share["hypotension"] == 1

@@ -361,8 +361,10 @@ def _grade(setup: Setup, state: State, window: Window) -> None:
     """Grade this window's looks, and record each grade reached for the first time."""
     who, brought = window.who, setup.disposition
     alive = window.looks <= state.death[who, None]
+    at_visit = np.arange(window.looks.shape[1]) == window.looks.shape[1] - 1
     for place, kind in enumerate(setup.outcomes.toxicity.kinds):
-        driver = np.where(alive, window.drivers[kind.driver], np.nan)
+        seen = alive & (brought.seen[who, place, None] | at_visit)
+        driver = np.where(seen, window.drivers[kind.driver], np.nan)
         grades = toxicity.grade(kind, driver, brought.frailty[who], brought.scatter[who, place])
         so_far = np.column_stack([state.worst[who, place], grades])
         so_far = np.maximum.accumulate(so_far, axis=1)

@@ -72,7 +72,7 @@ class Toxicity(Card):
     """One kind of adverse event and what drives its grade.
 
     severity = slope ln(driver/reference) + loading * frailty + scatter * logistic; the grade is the highest
-    whose limit is reached. Where scatter is 0 the limits are values of the driver itself (a blood count).
+    whose limit is reached. `seen` is the share of patients in whom it is noticed between visits. Where scatter is 0 the limits are values of the driver itself (a blood count).
     """
 
     name: str
@@ -85,6 +85,7 @@ class Toxicity(Card):
     loading: Annotated[float, measured("")]
     scatter: Annotated[float, measured("", at_least=0)]
     limits: Annotated[dict[str, float], SOURCED]
+    seen: Annotated[float, measured("", at_least=0, at_most=1)]
     hold_at: Annotated[int, SOURCED]
     reduce_at: Annotated[int, SOURCED]
     stop_at: Annotated[int, SOURCED]

@@ -21,6 +21,7 @@ class Disposition(NamedTuple):
 
     frailty: np.ndarray
     scatter: np.ndarray
+    seen: np.ndarray
 
 
 class Orders(NamedTuple):
@@ -34,7 +35,7 @@ class Orders(NamedTuple):
 def draw_disposition(
     rules: ToxicitySet, patients: np.ndarray, *, seed: int, replicate: int = 0
 ) -> Disposition:
-    """Shared frailty, and one logistic draw for each kind of event.
+    """Draw a shared frailty, and for each kind of event a logistic and whether it is noticed between visits.
 
     Parameters
     ----------
@@ -50,12 +51,13 @@ def draw_disposition(
     Returns
     -------
     Disposition
-        `frailty` (n,), normal; `scatter` (n, kind), standard logistic.
+        `frailty` (n,), normal; `scatter` (n, kind), standard logistic; `seen` (n, kind) bool.
     """
     frailty = rules.frailty * normals(seed, "toxicity frailty", patients, replicate=replicate)[:, 0]
     names = [kind.name for kind in rules.kinds]
-    draws = [uniforms(seed, f"toxicity {name}", patients, replicate=replicate)[:, 0] for name in names]
-    return Disposition(frailty, logit(np.column_stack(draws)))
+    draws = [uniforms(seed, f"toxicity {name}", patients, 2, replicate=replicate) for name in names]
+    scatter, looked = (np.column_stack([draw[:, column] for draw in draws]) for column in (0, 1))
+    return Disposition(frailty, logit(scatter), looked < np.array([kind.seen for kind in rules.kinds]))
 
 
 def grade(kind: Toxicity, driver: np.ndarray, frailty: np.ndarray, scatter: np.ndarray) -> np.ndarray:
