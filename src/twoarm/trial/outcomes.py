@@ -72,7 +72,8 @@ class Toxicity(Card):
     """One kind of adverse event and what drives its grade.
 
     severity = slope ln(driver/reference) + loading * frailty + scatter * logistic; the grade is the highest
-    whose limit is reached. `seen` is the share of patients in whom it is noticed between visits. Where scatter is 0 the limits are values of the driver itself (a blood count).
+    whose limit is reached. Where scatter is 0 the limits are values of the driver itself (a blood count).
+    `seen` is the share of patients in whom it is noticed between visits.
     """
 
     name: str
