@@ -1,7 +1,7 @@
 """Write what is derived from the code: docs/reference.md, and the table of modules in ARCHITECTURE.md.
 
-Run it as `make docs`, or `python docs/build_reference.py`. Nothing here is imported from the package but its
-public names; the table of modules is read from the files as text.
+`make docs` writes the reference; `python docs/build_reference.py --architecture` writes the table. Nothing is
+imported from the package but its public names; the table of modules is read from the files as text.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,5 +68,7 @@ def _entry(name: str, thing: object) -> list[str]:
 
 
 if __name__ == "__main__":
-    write_architecture()
-    write_reference()
+    if "--architecture" in sys.argv:
+        write_architecture()
+    else:
+        write_reference()

@@ -116,7 +116,7 @@ def test_simulate_says_which_forms_it_writes(monkeypatch, capsys, tmp_path):
 
 def test_the_module_is_the_command():
     said = subprocess.run(
-        [sys.executable, "-m", "twoarm", "--version"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "twoarm", "--version"], capture_output=True, text=True, check=True, timeout=60
     )
     assert said.stdout.strip() == twoarm.__version__
 

@@ -66,7 +66,7 @@ def test_architecture_lists_every_module_in_its_own_words():
     builder = load_builder()
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     written = text.split(builder.BEGIN)[1].split(builder.END)[0].strip()
-    assert written == builder.table(), "run `python docs/build_reference.py`"
+    assert written == builder.table(), "run `python docs/build_reference.py --architecture`"
 
 
 def test_every_module_begins_with_a_sentence():

@@ -32,8 +32,9 @@ def serve(folder: Path, announce: Callable[[str], None], *, port: int) -> None:
     PortTakenError
         If something else listens there.
     """
+    found = pages(folder)
     server = listen(folder, port=port)
-    for page in pages(folder):
+    for page in found:
         announce(f"http://{HERE}:{server.server_port}/{page}")
     try:
         server.serve_forever()
