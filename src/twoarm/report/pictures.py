@@ -229,7 +229,7 @@ def uncertainty(findings: Findings) -> list[Picture]:
                 figures.hazard_ratios(draws, column=column, endpoint=endpoint),
                 f"hazard-ratio-{endpoint}",
                 f"{alt}middle 90 % from {low:.2f} to {high:.2f}.",
-                f"{caption}molecule that the published facts allow, tried in one trial.",
+                f"{caption}molecule within the ranges of the card, tried in one trial.",
             )
         )
     if findings.shares is not None and not findings.shares.empty:

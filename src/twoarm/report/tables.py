@@ -138,12 +138,13 @@ def failures(findings: Findings) -> str:
 
 
 def tiles(findings: Findings) -> list[tuple[str, str, str]]:
-    """(quantity, value, interval) of every comparison of the arms, for the top of the page."""
+    """(quantity, value, interval) of the comparisons of arms for the top of the page, the primary first."""
     measures = findings.measures
     comparisons = measures[measures["arm"].fillna("").astype(str) == ""]
     comparisons = comparisons[~comparisons["quantity"].map(is_p_value).astype(bool)]
     answer = []
-    for row in comparisons[comparisons["value"].notna()].to_dict("records")[:4]:
+    known = comparisons[comparisons["value"].notna()].to_dict("records")
+    for row in sorted(known, key=lambda row: row["quantity"] != findings.primary)[:4]:
         unit = str(row.get("unit", ""))
         name = str(row["quantity"])
         by_arm = ((measures["quantity"].astype(str) == name) & (measures["arm"].fillna("") != "")).any()
