@@ -71,7 +71,8 @@ def analyze(
     Notes
     -----
     Patients without an evaluable scan count as non-responders. Median follow-up is by reversed Kaplan-Meier.
-    Survival intervals are on the log(-log) scale; ties in the Cox model by Efron.
+    Survival intervals are on the log(-log) scale; ties in the Cox model by Efron. Survival at a month beyond the
+    last patient's follow-up is NaN.
 
     References
     ----------
@@ -392,6 +393,8 @@ def _times(
         day = month * _MONTH
         place = max(int(np.searchsorted(ends.index.to_numpy(), day, side="right")) - 1, 0)
         share = [float(fit.survival_function_at_times(day).iloc[0]), *ends.iloc[place].astype(float)]
+        if day > float(own[f"{endpoint}_day"].max()) and share[0] > 0:
+            share = [np.nan] * 3  # nobody was followed so long: the curve ends before
         rows.append((f"{endpoint} at {month} months", arm, *(100 * x for x in share), "%", n, events))
     return rows
 

@@ -43,7 +43,7 @@ def patient_table(patients: pd.DataFrame, arm_of: np.ndarray, prescriptions: Pre
     Parameters
     ----------
     patients : DataFrame, index patient
-        Own columns come first: they are never overwritten.
+        Own values come first: they are never overwritten.
     arm_of : (patient,) str array
         Arm of each patient.
     prescriptions : mapping
@@ -59,7 +59,9 @@ def patient_table(patients: pd.DataFrame, arm_of: np.ndarray, prescriptions: Pre
         members = patients[arm_of == arm]
         added.append(pd.concat([regimen.parameters(members) for regimen in regimens], axis=1))
     given = pd.concat(added).reindex(patients.index)
-    table = pd.concat([patients, given.drop(columns=patients.columns.intersection(given.columns))], axis=1)
+    own = patients.columns.intersection(given.columns)
+    table = pd.concat([patients, given.drop(columns=own)], axis=1)
+    table[own] = patients[own].where(patients[own].notna(), given[own])
     table.attrs = dict(patients.attrs)
     return table
 
