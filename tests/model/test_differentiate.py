@@ -118,6 +118,7 @@ def test_an_operation_without_derivative_is_refused_by_name() -> None:
     g = Graph()
     with pytest.raises(UnsupportedModelError, match="factorial"):
         derivative(g, g("factorial", g.state(0)), 0)
+    assert g.constant_of(derivative(g, g("factorial", g("floor", g.state(0))), 0)) == 0
 
 
 def test_jacobian_is_sparse_and_leaves_the_model_in_place() -> None:

@@ -88,7 +88,7 @@ def _forward(graph: Graph, roots: Sequence[int], leaf: str, index: int) -> dict[
 def _tangent(g: Graph, node: int, args: tuple[int, ...], tangents: list[int]) -> int:
     """Differentiate one node, given the derivatives of its arguments."""
     op = g.nodes[node].op
-    if op in _FLAT:
+    if op in _FLAT or all(g.constant_of(t) == 0 for t in tangents):
         return g.const(0)
     if op in _SLOPES:
         return g.mul(_SLOPES[op](g, node, args[0]), tangents[0])
