@@ -17,4 +17,4 @@ protocol = ta.Protocol(
 patients = ta.draw_patients(ta.read_population("io_resistant_squamous_nsclc"), n=60, seed=7)
 trial = ta.run_trial(model, protocol, patients, seed=11)
 final = ta.cut(trial, endpoint="OS", events=30)
-print(ta.analyze(final))  # by arm: rates and medians; between arms: hazard ratios, 95 % intervals
+print(ta.analyze(final).round(2).to_string(index=False))  # by arm, then hazard ratios; 95 % intervals

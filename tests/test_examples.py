@@ -25,8 +25,14 @@ def test_the_readme_keeps_to_its_lines():
     assert len([line for line in block.splitlines() if line.strip()]) <= 20
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def marked(path):
+    """Tuning takes minutes even for a few patients."""
+    return pytest.param(path, marks=pytest.mark.slow if path.stem.startswith("tune") else (), id=path.stem)
+
+
+@pytest.mark.parametrize("path", [marked(path) for path in EXAMPLES])
 def test_every_example_runs_and_says_something(path, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [path.name, "--patients", "20"])
     runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out.strip()

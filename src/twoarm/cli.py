@@ -59,7 +59,8 @@ def run(
     patients: Annotated[int | None, typer.Option(help="Patients; as the protocol says if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers to the last digit.")] = 11,
     out: Annotated[Path | None, typer.Option(help="Folder to write; results/PROTOCOL if left out.")] = None,
-    draws: Annotated[int, typer.Option(help="Draws of the molecule's card: trials simulated.", min=1)] = 8,
+    draws: Annotated[int, typer.Option(help="Draws of the molecule's card, a trial each.", min=1)] = 12,
+    replicates: Annotated[int, typer.Option(help="Further trials that differ by chance only.", min=0)] = 2,
     backend: Annotated[Backend, typer.Option(help="reference is slow and believed.")] = Backend.auto,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
 ) -> None:
@@ -77,15 +78,16 @@ def run(
         findings = run_study(
             protocol,
             folder,
-            patients=patients,
             seed=seed,
+            patients=patients,
             draws=draws,
+            replicates=replicates,
             backend=backend.value,
             progress=progress,
         )
     if not quiet:
         for title, table in tables_of(findings).items():
-            _say_table(table, title=title)
+            _say_table(table, title=title, drawn=True)
         _say("Not for clinical decisions.")
     _say(str(folder / "report.html"))
 
@@ -202,9 +204,9 @@ def _say(text: str) -> None:
     typer.echo(text)
 
 
-def _say_table(table: pd.DataFrame, *, title: str) -> None:
+def _say_table(table: pd.DataFrame, *, title: str, drawn: bool = False) -> None:
     """Print a table: drawn on a terminal, with tabs between columns elsewhere, for other tools to read."""
-    if not sys.stdout.isatty():
+    if not (drawn or sys.stdout.isatty()):
         typer.echo(table.to_csv(index=False, sep="\t", lineterminator="\n"), nl=False)
         return
     from rich import box
@@ -216,7 +218,7 @@ def _say_table(table: pd.DataFrame, *, title: str) -> None:
         shown.add_column(str(name), overflow="fold")
     for row in table.itertuples(index=False):
         shown.add_row(*(str(cell) for cell in row))
-    Console().print(shown, markup=False)
+    Console(width=None if sys.stdout.isatty() else 120).print(shown, markup=False)
 
 
 @contextmanager

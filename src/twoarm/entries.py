@@ -25,9 +25,9 @@ def read_entries(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `entry` (where it stands, dots between), `value` (a value, range or distribution, in words),
-        `unit`, `source` (with its place) and `note`, "" where nothing is said; and `tuned`, whether the number
-        was fitted to data.
+        Columns `entry` (where it stands, dots between), `value` (a value, a range or a distribution, in
+        words), `unit`, `source` (with its place) and `note`, "" where nothing is said; and `tuned`, whether
+        the number was fitted to data.
 
     Raises
     ------
