@@ -131,8 +131,9 @@ def network(states: int = 40, reactions: int = 100, seed: int = 0) -> Model:
             gains = {a: 1}
         for state, sign in gains.items():
             rates[state] = g.add(rates[state], net) if sign > 0 else g.sub(rates[state], net)
-    for i in range(states):
-        rates[i] = g.sub(rates[i], g.mul(rate_constant(-2, -1), g.state(i)))
+    for i in range(states):  # turnover everywhere, so that nothing runs dry
+        lost = g.mul(rate_constant(-2, -1), g.state(i))
+        rates[i] = g.sub(g.add(rates[i], rate_constant(-2, -1)), lost)
     named = {f"x{i}": rate for i, rate in enumerate(rates)}
     start = {f"x{i}": float(v) for i, v in enumerate(rng.uniform(0.0, 2.0, states))}
     return build(

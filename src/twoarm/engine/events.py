@@ -78,7 +78,9 @@ class EventQueue:
         now = [bool(values[places.trigger] != 0.0) for places in self._places]
         same = [1.0 if a == b else -1.0 for a, b in zip(now, self._true, strict=True)]
         sides = values[self._first_side :]
-        return np.concatenate([same, sides[0::2] - sides[1::2]])
+        apart = sides[0::2] - sides[1::2]
+        apart[apart == 0.0] = 1e-300  # CVODE complains of a root that stays; the signs above see it leave
+        return np.concatenate([same, apart])
 
     def settle(self, day: float, state: np.ndarray) -> None:
         """Let everything happen that is due at `day`, highest priority first; changes `state`."""

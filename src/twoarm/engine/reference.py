@@ -36,16 +36,20 @@ def integrate(cohort: Cohort) -> Solved:
     """
     kernel = scalar_kernel(cohort.model)
     solved = Solved.empty(cohort)
+    pattern = _Pattern(kernel.pattern, cohort.state.shape[1])
     for patient in range(len(cohort.state)):
-        _Course(cohort, solved, kernel, patient).run()
+        _Course(cohort, solved, kernel, pattern, patient).run()
     return solved
 
 
 class _Course:
     """One patient's way from begin to end."""
 
-    def __init__(self, cohort: Cohort, solved: Solved, kernel: ScalarKernel, patient: int) -> None:
+    def __init__(
+        self, cohort: Cohort, solved: Solved, kernel: ScalarKernel, pattern: _Pattern, patient: int
+    ) -> None:
         self.cohort, self.solved, self.kernel, self.patient = cohort, solved, kernel, patient
+        self.pattern = pattern
         self.constants = kernel.constants(np.ascontiguousarray(cohort.parameters[patient]))
         self.state = cohort.state[patient].copy()
         self.infusion = np.zeros_like(self.state)
@@ -129,19 +133,13 @@ class _Course:
         return True
 
     def _solver(self) -> CVODE:
-        kernel, size = self.kernel, len(self.state)
-        rows = np.array([row for row, _ in kernel.pattern], dtype=np.int32)  # SuperLU counts in 32 bits
-        columns = np.array([column for _, column in kernel.pattern], dtype=np.int32)
-        diagonal = np.arange(size, dtype=np.int32)
+        kernel, pattern, infusion = self.kernel, self.pattern, self.infusion
+        rows, columns, place = pattern.rows, pattern.columns, pattern.place
         entries = np.empty(max(len(rows), 1))
-        pattern = coo_array(
-            (np.ones(len(rows) + size), (np.r_[rows, diagonal], np.r_[columns, diagonal])), shape=(size, size)
-        ).tocsc()
-        dense = size < _DENSE_BELOW
-        place = _places(pattern.indptr, pattern.indices, rows, columns)
+        dense = len(self.state) < _DENSE_BELOW
 
         def rates(t: float, y: np.ndarray, yp: np.ndarray) -> None:
-            yp[:] = self.infusion
+            yp[:] = infusion
             kernel.add_rates(t, y, self.constants, yp)
 
         def jacobian(t: float, y: np.ndarray, yp: np.ndarray, into: np.ndarray) -> None:
@@ -161,7 +159,7 @@ class _Course:
 
             events = {"eventsfn": turned, "num_events": queue.roots}
         linear: dict[str, Any] = (
-            {"linsolver": "dense"} if dense else {"linsolver": "sparse", "sparsity": pattern}
+            {"linsolver": "dense"} if dense else {"linsolver": "sparse", "sparsity": pattern.matrix}
         )
         with warnings.catch_warnings():  # it warns that it will use the Jacobian it is given
             warnings.filterwarnings("ignore", message="Custom sparse Jacobian")
@@ -187,11 +185,18 @@ class _Course:
         self.solved.day[self.patient] = self.day
 
 
-def _places(starts: np.ndarray, indices: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Where entries (row, column) lie in a compressed-column array."""
-    found = {
-        (int(row), column): place
-        for column in range(len(starts) - 1)
-        for place, row in enumerate(indices[starts[column] : starts[column + 1]], start=int(starts[column]))
-    }
-    return np.array([found[int(r), int(c)] for r, c in zip(rows, columns, strict=True)], dtype=int)
+class _Pattern:
+    """Where the entries of the kernel's Jacobian lie in CVODE's."""
+
+    def __init__(self, entries: list[tuple[int, int]], size: int) -> None:
+        self.rows = np.array([row for row, _ in entries], dtype=np.int32)  # SuperLU counts in 32 bits
+        self.columns = np.array([column for _, column in entries], dtype=np.int32)
+        diagonal = np.arange(size, dtype=np.int32)
+        both = (np.r_[self.rows, diagonal], np.r_[self.columns, diagonal])
+        self.matrix = coo_array((np.ones(len(both[0])), both), shape=(size, size)).tocsc()
+        self.matrix.sort_indices()
+        found: dict[tuple[int, int], int] = {}
+        for column in range(size):
+            for at in range(int(self.matrix.indptr[column]), int(self.matrix.indptr[column + 1])):
+                found[int(self.matrix.indices[at]), column] = at
+        self.place = np.array([found[entry] for entry in entries], dtype=int)
