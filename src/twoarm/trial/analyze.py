@@ -71,12 +71,22 @@ def analyze(
     Notes
     -----
     Patients without an evaluable scan count as non-responders. Median follow-up is by reversed Kaplan-Meier.
-    Survival intervals are on the log(-log) scale; ties in the Cox model by Efron. Survival at a month beyond the
-    last patient's follow-up is NaN.
+    Survival intervals are on the log(-log) scale; ties in the Cox model by Efron. Survival at a
+    month beyond the last patient's follow-up is NaN.
 
     References
     ----------
     clopper1934, kaplan1958, mantel1966, cox1972, davidsonpilon2019.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"arm": ["new"] * 4 + ["old"] * 4, "stratum": "all", "grade": 0})
+    >>> table["bor"] = ["PR", "PR", "SD", "PD", "PR", "PD", "PD", "NE"]
+    >>> table["OS_day"] = table["PFS_day"] = [500.0, 400, 300, 200, 250, 150, 100, 50]
+    >>> table["OS_event"] = table["PFS_event"] = True
+    >>> found = analyze(table).set_index(["quantity", "arm"])["value"]
+    >>> found["ORR", "new"], found["ORR", "old"], found["Hazard ratio of OS", ""] < 1
+    (np.float64(50.0), np.float64(25.0), np.True_)
     """
     for name in ("arm", "bor", "grade", "OS_day", "OS_event", "PFS_day", "PFS_event"):
         if name not in table:
