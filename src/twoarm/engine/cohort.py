@@ -26,7 +26,8 @@ class Schedule:
     time : (entry,) float array [day]
         When.
     kind : (entry,) int array
-        `ADD_TO_STATE` (a bolus), `SET_RATE` (an infusion begins, changes or ends) or `RESET` (all states go back).
+        `ADD_TO_STATE` (a bolus), `SET_RATE` (an infusion begins, changes or ends) or `RESET` (all states
+        go back).
     state : (entry,) int array
         Which state.
     value : (entry,) float array

@@ -84,8 +84,8 @@ def vector_kernel(model: Model, method: str) -> VectorKernel:
         }
 
     code = object_code.load(f"vector {model.digest} {method} {lanes}", _VECTOR_NAMES, build, machine)
-    sizes = (int(code.facts[name]) for name in ("unknowns", "stored", "factors"))
-    return VectorKernel(code.addresses, lanes, len(model.states), *sizes, code)
+    unknowns, stored, factors = (int(code.facts[name]) for name in ("unknowns", "stored", "factors"))
+    return VectorKernel(code.addresses, lanes, len(model.states), unknowns, stored, factors, code)
 
 
 class ScalarKernel:
@@ -121,7 +121,7 @@ class ScalarKernel:
         return kind(self._code.addresses[name])
 
     def constants(self, parameters: np.ndarray) -> np.ndarray:
-        """What depends on parameters alone, for `rates` and `jacobian`."""
+        """Return what depends on parameters alone, for `add_rates` and `jacobian`."""
         stored = np.empty(max(self._stored, 1))
         self._constants(parameters.ctypes.data, stored.ctypes.data)
         return stored
@@ -147,14 +147,14 @@ class ScalarKernel:
 
 @lru_cache(maxsize=32)
 def scalar_kernel(model: Model) -> ScalarKernel:
-    """Kernel of the reference back end; its `values` are those of the events, in the order of `event_roots`."""
+    """Kernel of the reference back end; its `values` are those of `event_roots`."""
     return ScalarKernel(model, event_roots(model))
 
 
 def event_roots(model: Model) -> tuple[int, ...]:
     """Nodes of all events: of each its trigger, delay, priority and new values, those it has.
 
-    Then both sides of every comparison in the triggers, whose differences change sign where a trigger may turn.
+    Then both sides of every comparison in the triggers, whose difference changes sign where one may turn.
     """
     roots: list[int] = []
     for event in model.events:

@@ -1,4 +1,4 @@
-"""Exp, ln and pow on vectors as LLVM IR, so that no vector math library is needed; the rest from libm, lane by lane.
+"""Exp, ln and pow on vectors as LLVM IR, so that no vector math library is needed; the rest from libm.
 
 Worst relative error seen in `tests/engine/test_elementary.py`: exp and ln 1e-15; pow `1e-15 (1 + |y ln x|)`.
 A kernel of one lane calls libm for everything, which makes the reference back end independent of this file.

@@ -71,8 +71,8 @@ class EventQueue:
     def signs(self, day: float, state: np.ndarray) -> np.ndarray:
         """For a root finder: what changes sign where a trigger may turn.
 
-        One number per trigger, and the difference of both sides of each comparison, because a trigger that is true
-        only for a moment would be stepped over.
+        One number per trigger, and the difference of both sides of each comparison, because a trigger that
+        is true only for a moment would be stepped over.
         """
         values = self._values(day, state)
         now = [bool(values[places.trigger] != 0.0) for places in self._places]

@@ -81,10 +81,11 @@ class Body:
 class Expressions:
     """Values of nodes inside a `Body`, each emitted once and only when asked for.
 
-    `stored` nodes are read from the array ``%q``; states from ``%y``; the time from ``%t``; a state beyond the
-    last real one is a hub, and stands for its definition. Reads are repeated for every root (see `forget`),
-    which costs less than keeping hundreds of vectors alive in registers. Nodes of `carried` cross from one function
-    to a later one through the array ``%m``: they are written where they are computed and read wherever else.
+    `stored` nodes are read from the array ``%q``; states from ``%y``; the time from ``%t``; a state beyond
+    the last real one is a hub, and stands for its definition. Reads are repeated for every root (see
+    `forget`), which costs less than keeping hundreds of vectors alive in registers. Nodes of `carried` cross
+    from one function to a later one through the array ``%m``: they are written where they are computed and
+    read wherever else.
     """
 
     def __init__(

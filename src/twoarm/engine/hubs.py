@@ -1,13 +1,14 @@
 """Quantities through which many states act on many rates, made unknowns of their own.
 
-A tumor's volume is a sum over all its cells and enters the rate of everything in it. Eliminated, it fills
-the Jacobian with a block `states x rates`; kept as an unknown `z = g(y)`, with its own row in the linear system
+A sum over many states that enters many rates (a total, a volume, a shared braking term) fills the Jacobian
+with a block `states x rates` if it is eliminated. Kept as an unknown `z = g(y)`, with its own row in the linear
+system
 
     ( W  -B ) (k)   (b)
     ( -C  I ) (z) = (0) ,      J = A + B C ,   W = I/(hγ) - A ,
 
-it costs `states + rates` entries, and the ordering of `sparse` decides when to eliminate it. The solution `k` is
-the same (Griewank & Walther 2008, section 9.2, "extended Jacobian").
+it costs `states + rates` entries, and the ordering of `sparse` decides when to eliminate it. The solution `k`
+is the same (griewank2008, on the extended Jacobian).
 """
 
 from __future__ import annotations

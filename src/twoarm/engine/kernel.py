@@ -1,7 +1,7 @@
-"""A model's equations → LLVM IR: right-hand side, Jacobian, static LU, triangular solves, one Rosenbrock step.
+"""A model's equations → LLVM IR: right-hand side, Jacobian, static LU and triangular solves.
 
-Every array is `(row, lane)` with lanes adjacent, so one vector holds the same quantity of `lanes` patients.
-Nothing about doses, visits or time spans is compiled in. What depends on parameters alone is computed once per
+Every array is `(row, lane)` with lanes adjacent, so one vector holds the same quantity of `lanes`
+patients. Nothing about doses, visits or time spans is compiled in. What depends on parameters alone is computed once per
 patient by ``constants`` and read from the array `q` ever after.
 """
 
@@ -109,13 +109,13 @@ def _constants(nodes: tuple[Node, ...], roots: list[int]) -> dict[int, int]:
 
 
 def attributes_of(lanes: int) -> str:
-    """Function attributes that keep whole vectors in one register where the machine has such registers."""
+    """Attributes that keep a whole vector in one register where the machine has such registers."""
     bits = 64 * lanes
     return f'nounwind "min-legal-vector-width"="{bits}" "prefer-vector-width"="{bits}"'
 
 
 def prelude(lanes: int) -> str:
-    """What every module of `lanes` declares and defines before its equations."""
+    """Declarations and definitions that every module of `lanes` begins with."""
     body = Body(lanes)
     v = body.vector
     lines = [f"declare {v} @llvm.{name}.{body.suffix}({v})" for name in ("sqrt", "ceil")]

@@ -1,4 +1,4 @@
-"""The reference back end: CVODE, one patient at a time, restarted at every sudden change. Slow and believed."""
+"""The reference back end: CVODE, one patient at a time, restarted at every sudden change. Slow, believed."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def evaluate_outputs(names: Sequence[str], cohort: Cohort, solved: Solved) -> di
 
 
 def _only(nodes: Sequence[Node], roots: Sequence[int]) -> tuple[list[Node], list[int]]:
-    """The part of a graph that `roots` need."""
+    """Cut out the part of a graph that `roots` need."""
     wanted = reachable(nodes, roots)
     place = {old: new for new, old in enumerate(wanted)}
     few = [nodes[i]._replace(args=tuple(place[a] for a in nodes[i].args)) for i in wanted]
@@ -61,7 +61,7 @@ def assemble(
     solved: Mapping[str, np.ndarray],
     attributes: Mapping[str, Any],
 ) -> xr.Dataset:
-    """Data set of outputs (patient, day), final states and how each patient ended.
+    """Label outputs (patient, day), final states and how each patient ended.
 
     Parameters
     ----------

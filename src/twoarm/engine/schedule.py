@@ -9,7 +9,7 @@ from twoarm.engine.inputs import DoseArrays
 
 
 def plan_schedule(doses: DoseArrays, *, begin: np.ndarray, end: np.ndarray) -> Schedule:
-    """Changes in ``[begin, end)`` of each patient.
+    """List the changes in ``[begin, end)`` of each patient.
 
     Parameters
     ----------

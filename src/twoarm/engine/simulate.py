@@ -1,4 +1,4 @@
-"""simulate(): any model, any cohort, any doses → an xarray.Dataset. Chooses the back end and streams in chunks."""
+"""simulate(): any model, any cohort, any doses → a Dataset. Chooses the back end and streams in chunks."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def simulate(
     model : Model
         The equations.
     patients : DataFrame, optional
-        Index: label of each patient. Columns: parameters of the model, or states (then the initial value); NaN is
-        "not given". Columns the model does not know must be listed in ``patients.attrs["covariates"]``.
+        Index: label of each patient. Columns: parameters of the model, or states (then the initial value); NaN
+        is "not given". Columns the model does not know must be listed in ``patients.attrs["covariates"]``.
         Without it, one patient labeled 0 with the model's own values (or those named in the dose table).
     doses : DataFrame or SupportsDoses or sequence of SupportsDoses, optional
         Dose table in NONMEM's words (`id time amt cmt` and more, see `twoarm.doses`), or regimens.
@@ -83,8 +83,8 @@ def simulate(
     initial : Dataset, optional
         Result of an earlier call to go on from: its `final_state` at its `final_day`, for each of `patients`.
     backend : {"auto", "cpu", "reference"}
-        ``"cpu"`` is compiled for the model and takes several patients at a time; ``"reference"`` is CVODE, one by one.
-        ``"auto"`` takes ``"cpu"``, unless the model has events.
+        ``"cpu"`` is compiled for the model and takes several patients at a time; ``"reference"`` is CVODE, one
+        by one. ``"auto"`` takes ``"cpu"``, unless the model has events.
     method : {"rodas5p", "rodas4"}, optional
         Method of ``"cpu"``.
     rtol : float
@@ -106,9 +106,10 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        One variable (patient, day) for each output, with ``units`` and ``long_name``, NaN where a visit is not in
-        ``(begin, end]`` of its patient (``[begin, end]`` in a first call). Also ``final_state`` (patient, state),
-        ``final_day``, ``status``, ``steps`` and ``last_step`` (patient). Attributes say what ran.
+        One variable (patient, day) for each output, with ``units`` and ``long_name``, NaN where a visit is not
+        in         ``(begin, end]`` of its patient (``[begin, end]`` in a first call). Also ``final_state`` (patient,
+        state), ``final_day``, ``status``, ``steps`` (of the reference: rate evaluations) and ``last_step``
+        (patient). Attributes say what ran.
 
     Raises
     ------
@@ -235,7 +236,7 @@ def _chunk_size(chunk: int, visits: int, states: int) -> int:
 def _carry_failures(
     results: list[tuple[dict[str, np.ndarray], Solved]], size: int, status: np.ndarray
 ) -> None:
-    """A patient who had failed before keeps that status."""
+    """Let a patient who had failed before keep that status."""
     for i, (_, solved) in enumerate(results):
         before = status[i * size : i * size + len(solved.status)]
         solved.status[before != 0] = before[before != 0]

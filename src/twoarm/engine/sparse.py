@@ -1,7 +1,7 @@
 """Static sparse LU: an ordering, its fill and the operations of factor and solve, all known before any value.
 
-Pivots stay on the diagonal. That is safe for `I/(hγ) - J` when `h` is short, and a bad pivot shows as a rejected
-step (see `stepper`), so nothing is ever searched or swapped while integrating.
+Pivots stay on the diagonal. That is safe for `I/(hγ) - J` when `h` is short, and a bad pivot shows as a
+rejected step (see `stepper`), so nothing is ever searched or swapped while integrating.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Factorization:
     lower, upper : tuple of tuple of int
         Columns of each row of the strict factors, by pivot position, ascending.
     slots : mapping of (int, int) to int
-        Place of an entry, by pivot positions, in the array of factors: first the lower factor by row, then the
-        upper factor and the inverse pivots from the last row up, which is the order the solves read them in.
+        Place of an entry, by pivot positions, in the array of factors: first the lower factor by row, then
+        the upper factor and the inverse pivots from the last row up, in the order the solves read them.
     """
 
     order: tuple[int, ...]

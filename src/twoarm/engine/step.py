@@ -171,7 +171,7 @@ def _finish(b: Steps, method: Method, stages: list[str]) -> None:
 
 
 def accept_function(states: int, lanes: int) -> str:
-    """``accept(mask, y, new, floor, share)``: take the new state where `mask` is not 0, and raise error floors.
+    """``accept(mask, y, new, floor, share)``: take the new state where `mask` is not 0, raise error floors.
 
     A floor never falls below `share` of the largest size its state has had.
     """

@@ -1,14 +1,14 @@
-"""The fast back end's loop: time, error and length of step per lane; a lane that finishes takes the next patient.
+"""The fast back end's loop: time, error and step per lane; a lane that finishes takes the next patient.
 
 Compiled once by Numba and kept on disk. The model enters as addresses of its kernel, so nothing is ever
-recompiled for a new model, and nothing a lane does depends on its neighbors: the same patient gets the same digits
-in any company, in any order, on any number of threads.
+recompiled for a new model, and nothing a lane does depends on its neighbors: the same patient gets the same
+digits in any company, in any order, on any number of threads.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -31,6 +31,8 @@ _NOT_FINITE, _BAD_START = int(Status.NOT_FINITE), int(Status.BAD_START)
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 6.0
 _UNKNOWN_STEP = 1e-4  # tried where nothing moves yet [day]
 _FIRST = 1e-2  # share of |y| / |dy/dt|, both over tolerance, tried after a sudden change
+
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @intrinsic
@@ -78,7 +80,7 @@ def _take_next(_context, address):  # type: ignore[no-untyped-def]
     return types.int64(types.intp), generate
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _aligned(rows, lanes):  # type: ignore[no-untyped-def]
     """Zeros (rows, lanes) at an address that whole vectors may be read from."""
     room = np.zeros(rows * lanes + 8)
@@ -86,28 +88,164 @@ def _aligned(rows, lanes):  # type: ignore[no-untyped-def]
     return room[skip : skip + rows * lanes].reshape((rows, lanes))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _change(lane, t, y, u, floor, share, patient, entry, schedule, reset_state):  # type: ignore[no-untyped-def]
-    """Apply what happens at or before `t`; return the next entry and whether anything happened."""
-    first, time, kind, state, value = schedule
+class _People(NamedTuple):
+    """Fields of `Cohort`, as Numba takes them."""
+
+    parameters: Any
+    state: Any
+    reset_state: Any
+    begin: Any
+    end: Any
+    fresh: Any
+    step: Any
+
+
+class _Plan(NamedTuple):
+    """Fields of `Schedule`."""
+
+    first: Any
+    time: Any
+    kind: Any
+    state: Any
+    value: Any
+
+
+class _Aim(NamedTuple):
+    """Tolerances, the order that goes with the error, and the interpolant."""
+
+    rtol: Any
+    lowest: Any
+    share: Any
+    order: Any
+    dense: Any
+    max_steps: Any
+
+
+class _Out(NamedTuple):
+    """Fields of `Solved`."""
+
+    recorded: Any
+    state: Any
+    day: Any
+    status: Any
+    steps: Any
+    step: Any
+    worst: Any
+
+
+class _Vectors(NamedTuple):
+    """What the kernel reads and writes, (row, lane)."""
+
+    p: Any  # parameters
+    q: Any  # what depends on them alone
+    y: Any  # state
+    new: Any  # state after the step
+    u: Any  # infusion rates
+    floor: Any  # least tolerance
+    k: Any  # stages
+    w: Any  # factors
+    g: Any  # derivative by time
+    s: Any  # state of a stage
+    scalars: Any
+    t: Any  # time
+    h: Any  # length of step
+    err: Any
+    mask: Any  # 1 where the step is accepted
+
+
+class _Lanes(NamedTuple):
+    """Who is in each lane and how far."""
+
+    patient: Any  # -1: nobody
+    entry: Any  # next of the schedule
+    visit: Any  # next to record
+    steps: Any
+    code: Any  # how it ended; -1 while under way
+    natural: Any  # length of step wanted
+    restart: Any  # length that worked after the last sudden change
+    starting: Any  # something changed suddenly, length of step to be found
+    untried: Any  # that length has not been accepted yet
+    rejected: Any  # the last step was
+
+
+@_compiled
+def _change(lane, v, one, entry, plan, aim, reset_state):  # type: ignore[no-untyped-def]
+    """Apply what happens by now; return the next entry."""
     begun = entry
-    while entry < first[patient + 1] and time[entry] <= t:
-        i = state[entry]
-        if kind[entry] == ADD_TO_STATE:
-            y[i, lane] += value[entry]
-        elif kind[entry] == SET_RATE:
-            u[i, lane] = value[entry]
+    while entry < plan.first[one + 1] and plan.time[entry] <= v.t[0, lane]:
+        i = plan.state[entry]
+        if plan.kind[entry] == ADD_TO_STATE:
+            v.y[i, lane] += plan.value[entry]
+        elif plan.kind[entry] == SET_RATE:
+            v.u[i, lane] = plan.value[entry]
         else:
-            for j in range(y.shape[0]):
-                y[j, lane] = reset_state[patient, j]
+            for j in range(v.y.shape[0]):
+                v.y[j, lane] = reset_state[one, j]
         entry += 1
     if entry > begun:
-        for j in range(y.shape[0]):
-            floor[j, lane] = max(floor[j, lane], share * abs(y[j, lane]))
-    return entry, entry > begun
+        for j in range(v.y.shape[0]):
+            v.floor[j, lane] = max(v.floor[j, lane], aim.share * abs(v.y[j, lane]))
+    return entry
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
+def _leave(lane, v, lanes, out):  # type: ignore[no-untyped-def]
+    """Write down how a patient ended and free the lane."""
+    one = lanes.patient[lane]
+    out.state[one] = v.y[:, lane]
+    out.day[one], out.status[one] = v.t[0, lane], lanes.code[lane]
+    out.steps[one], out.step[one] = lanes.steps[lane], lanes.natural[lane]
+    lanes.patient[lane], lanes.starting[lane] = -1, False
+
+
+@_compiled
+def _load(lane, one, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
+    """Put a patient into a lane. A patient with nothing to integrate leaves at once: returns False."""
+    lanes.patient[lane], lanes.code[lane], lanes.steps[lane] = one, -1, 0
+    for i in range(people.parameters.shape[1]):
+        v.p[i, lane] = people.parameters[one, i]
+    bad = False
+    for i in range(people.state.shape[1]):
+        v.y[i, lane], v.u[i, lane] = people.state[one, i], 0.0
+        v.floor[i, lane] = max(aim.lowest[i], aim.share * abs(v.y[i, lane]))
+        bad = bad or not np.isfinite(v.y[i, lane])
+    begin = people.begin[one]
+    v.t[0, lane] = begin
+    lanes.visit[lane] = np.searchsorted(visits, begin, side="right")
+    seen = lanes.visit[lane] - 1
+    if people.fresh[one] and not bad and seen >= 0 and visits[seen] == begin:
+        out.recorded[one, seen] = v.y[:, lane]
+    first = plan.first[one]
+    lanes.entry[lane] = _change(lane, v, one, first, plan, aim, people.reset_state)
+    lanes.restart[lane], lanes.natural[lane] = 0.0, people.step[one]
+    lanes.rejected[lane], lanes.untried[lane] = False, False
+    lanes.starting[lane] = lanes.entry[lane] > first or not lanes.natural[lane] > 0.0
+    if bad:
+        lanes.code[lane] = _BAD_START
+    elif begin >= people.end[one]:
+        lanes.code[lane] = _FINISHED
+    if lanes.code[lane] >= 0:
+        _leave(lane, v, lanes, out)
+        return False
+    return True
+
+
+@_compiled
+def _stop(lane, lanes, plan, end):  # type: ignore[no-untyped-def]
+    """Day that the next step must not pass."""
+    one, entry = lanes.patient[lane], lanes.entry[lane]
+    return min(plan.time[entry], end[one]) if entry < plan.first[one + 1] else end[one]
+
+
+@_compiled
+def _length(natural, left):  # type: ignore[no-untyped-def]
+    """Length of the next step: the one wanted, but no crumb is left before the stop."""
+    if 1.01 * natural >= left:
+        return left
+    return 0.5 * left if 2.0 * natural > left else natural
+
+
+@_compiled
 def _interpolate(lane, theta, y, new, k, dense, into):  # type: ignore[no-untyped-def]
     """State at the fraction `theta` of the step just made."""
     n, stages = y.shape[0], dense.shape[1]
@@ -123,7 +261,7 @@ def _interpolate(lane, theta, y, new, k, dense, into):  # type: ignore[no-untype
         into[i] = rest * y[i, lane] + theta * (new[i, lane] + rest * total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _worst(lane, error, y, new, floor, rtol):  # type: ignore[no-untyped-def]
     """State with the largest error over tolerance; the first that is not finite, if any."""
     worst, most = -1, -1.0
@@ -136,7 +274,7 @@ def _worst(lane, error, y, new, floor, rtol):  # type: ignore[no-untyped-def]
     return worst
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _first_step(lane, y, f, floor, rtol):  # type: ignore[no-untyped-def]
     """Length of step to try from a state nothing is known about; NaN if a rate is not finite."""
     size, slope = 0.0, 0.0
@@ -152,183 +290,181 @@ def _first_step(lane, y, f, floor, rtol):  # type: ignore[no-untyped-def]
     return _FIRST * np.sqrt(size / slope)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _run(addresses, sizes, order, dense, counter, people, schedule, visits, tolerance, max_steps, out):  # type: ignore[no-untyped-def]
+@_compiled
+def _move(lane, length, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
+    """Move the clock of an accepted step and record the visits in between."""
+    one, stop = lanes.patient[lane], _stop(lane, lanes, plan, people.end)
+    there = stop if length == stop - v.t[0, lane] else v.t[0, lane] + length
+    visit = lanes.visit[lane]
+    while visit < visits.shape[0] and visits[visit] <= there:
+        if visits[visit] == there:
+            out.recorded[one, visit] = v.new[:, lane]
+        else:
+            theta = (visits[visit] - v.t[0, lane]) / length
+            _interpolate(lane, theta, v.y, v.new, v.k, aim.dense, out.recorded[one, visit])
+        visit += 1
+    lanes.visit[lane] = visit
+    v.t[0, lane] = there
+    if there >= people.end[one]:
+        lanes.code[lane] = _FINISHED
+
+
+@_compiled
+def _judge(lane, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
+    """Accept or reject the step just tried, choose the next length, record the visits it passed."""
+    length, size = v.h[0, lane], v.err[0, lane]
+    v.mask[0, lane] = 1.0 if size <= 1.0 else 0.0
+    lanes.steps[lane] += 1
+    if size <= 1.0:
+        grow = min(_GROW, _SAFETY * max(size, 1e-10) ** (-1.0 / aim.order))
+        if lanes.rejected[lane]:
+            grow = min(grow, 1.0)
+        cut_short = lanes.natural[lane] > length and not lanes.rejected[lane]
+        if lanes.untried[lane] and not cut_short:
+            lanes.restart[lane] = length
+        kept = lanes.natural[lane] if cut_short else 0.0
+        lanes.natural[lane] = max(kept, length * max(grow, _SHRINK))
+        lanes.untried[lane], lanes.rejected[lane] = False, False
+        _move(lane, length, v, lanes, people, plan, visits, aim, out)
+    else:
+        finite = size < 1e100
+        shrink = max(_SHRINK, _SAFETY * size ** (-1.0 / aim.order)) if finite else 0.1
+        lanes.natural[lane] = length * shrink
+        lanes.rejected[lane] = True
+        if lanes.natural[lane] <= 1e-15 * max(abs(v.t[0, lane]), 1.0):
+            at_once = _BAD_START if lanes.steps[lane] == 1 else _NOT_FINITE
+            lanes.code[lane] = _TOO_SMALL if finite else at_once
+    if lanes.code[lane] < 0 and lanes.steps[lane] >= aim.max_steps:
+        lanes.code[lane] = _TOO_MANY
+    if lanes.code[lane] > 0 and v.mask[0, lane] == 0.0:
+        error = v.k[v.k.shape[0] - v.y.shape[0] :]
+        out.worst[lanes.patient[lane]] = _worst(lane, error, v.y, v.new, v.floor, aim.rtol)
+
+
+@_compiled
+def _find_lengths(v, lanes, aim, rates_at):  # type: ignore[no-untyped-def]
+    """Length of step after a sudden change: the one that worked after the last, or from the rates."""
+    v.new[:] = v.u
+    _call_rates(rates_at, v.t.ctypes.data, v.y.ctypes.data, v.q.ctypes.data, v.new.ctypes.data)
+    for lane in range(v.y.shape[1]):
+        if lanes.starting[lane]:
+            if not lanes.restart[lane] > 0.0:
+                lanes.restart[lane] = _first_step(lane, v.y, v.new, v.floor, aim.rtol)
+            known = np.isfinite(lanes.restart[lane])
+            lanes.natural[lane] = lanes.restart[lane] if known else 1e-300  # a step that fails at once
+            lanes.starting[lane], lanes.untried[lane] = False, True
+
+
+@_compiled
+def _allocate(sizes, stages, parameters):  # type: ignore[no-untyped-def]
+    """Arrays of one thread, with nobody in its lanes."""
+    lanes, n, unknowns, stored, factors = sizes
+    v = _Vectors(
+        _aligned(max(parameters, 1), lanes),
+        _aligned(max(stored, 1), lanes),
+        _aligned(n, lanes),
+        _aligned(n, lanes),
+        _aligned(n, lanes),
+        _aligned(n, lanes),
+        _aligned(stages * n, lanes),
+        _aligned(factors, lanes),
+        _aligned(unknowns, lanes),
+        _aligned(n, lanes),
+        _aligned(2, lanes),
+        _aligned(1, lanes),
+        _aligned(1, lanes),
+        _aligned(1, lanes),
+        _aligned(1, lanes),
+    )
+    v.floor[:] = 1.0
+    v.h[:] = 1e-3
+    nobody = _Lanes(
+        np.full(lanes, -1),
+        np.zeros(lanes, np.int64),
+        np.zeros(lanes, np.int64),
+        np.zeros(lanes, np.int64),
+        np.full(lanes, -1),
+        np.zeros(lanes),
+        np.zeros(lanes),
+        np.zeros(lanes, np.bool_),
+        np.zeros(lanes, np.bool_),
+        np.zeros(lanes, np.bool_),
+    )
+    return v, nobody
+
+
+@_compiled
+def _fill(counter, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
+    """Put the next patients into empty lanes; return how many lanes work and how many are new."""
+    active, loaded = 0, 0
+    for lane in range(lanes.patient.shape[0]):
+        while lanes.patient[lane] < 0:
+            one = _take_next(counter)
+            if one >= people.state.shape[0]:
+                break
+            if _load(lane, one, v, lanes, people, plan, visits, aim, out):
+                loaded += 1
+        if lanes.patient[lane] >= 0:
+            active += 1
+    return active, loaded
+
+
+@_compiled
+def _run(addresses, sizes, counter, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
     """Integrate patients until the counter has passed the last; several threads may share one counter."""
     constants_at, rates_at, step_at, accept_at = addresses
-    lanes, n, unknowns, stored, factors = sizes
-    parameters, states, reset_state, begin, end, fresh, step_hint = people
-    rtol, lowest, share = tolerance
-    recorded, out_state, out_day, out_status, out_steps, out_step, out_worst = out
-    stages, patients = dense.shape[1], states.shape[0]
-    first, times = schedule[0], schedule[1]
-
-    p, q = _aligned(max(parameters.shape[1], 1), lanes), _aligned(max(stored, 1), lanes)
-    y, new, u, floor = _aligned(n, lanes), _aligned(n, lanes), _aligned(n, lanes), _aligned(n, lanes)
-    k, w = _aligned(stages * n, lanes), _aligned(factors, lanes)
-    g, s, scalars = _aligned(unknowns, lanes), _aligned(n, lanes), _aligned(2, lanes)
-    t, h, err, mask = _aligned(1, lanes), _aligned(1, lanes), _aligned(1, lanes), _aligned(1, lanes)
-    floor[:] = 1.0
-    h[:] = 1e-3
-    error = k[(stages - 1) * n :]
-
-    patient = np.full(lanes, -1)
-    entry, visit, steps = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-    natural, restart = np.zeros(lanes), np.zeros(lanes)  # length of step wanted, now and after a change
-    starting, untried = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
-    rejected = np.zeros(lanes, np.bool_)
-    code = np.full(lanes, -1)  # how the lane's patient ended; -1 while under way
-    exhausted = False
-
-    while True:  # addresses are asked for here, because an array named only before the loop would be freed
-        active, loaded = 0, False
-        for lane in range(lanes):
-            while patient[lane] < 0 and not exhausted:
-                one = _take_next(counter)
-                if one >= patients:
-                    exhausted = True
-                    break
-                patient[lane], code[lane], steps[lane] = one, -1, 0
-                bad = False
-                for i in range(parameters.shape[1]):
-                    p[i, lane] = parameters[one, i]
-                for i in range(n):
-                    y[i, lane], u[i, lane] = states[one, i], 0.0
-                    floor[i, lane] = max(lowest[i], share * abs(y[i, lane]))
-                    bad = bad or not np.isfinite(y[i, lane])
-                t[0, lane] = begin[one]
-                visit[lane] = np.searchsorted(visits, begin[one], side="right")
-                seen = visit[lane] - 1
-                if fresh[one] and not bad and seen >= 0 and visits[seen] == begin[one]:
-                    recorded[one, seen] = y[:, lane]
-                entry[lane], changed = _change(
-                    lane, t[0, lane], y, u, floor, share, one, first[one], schedule, reset_state
-                )
-                restart[lane], rejected[lane], untried[lane] = 0.0, False, False
-                natural[lane] = step_hint[one]
-                starting[lane] = changed or not natural[lane] > 0.0
-                if bad:
-                    code[lane] = _BAD_START
-                elif begin[one] >= end[one]:
-                    code[lane] = _FINISHED
-                else:
-                    loaded = True
-                    break
-                _leave(lane, patient, code, t, y, natural, steps, -1, out)
-            if patient[lane] >= 0:
-                active += 1
+    v, lanes = _allocate(sizes, aim.dense.shape[1], people.parameters.shape[1])
+    every = range(lanes.patient.shape[0])
+    while True:
+        active, loaded = _fill(counter, v, lanes, people, plan, visits, aim, out)
         if active == 0:
             break
-        if loaded:
-            _call_constants(constants_at, p.ctypes.data, q.ctypes.data)
-        if starting.any():
-            new[:] = u
-            _call_rates(rates_at, t.ctypes.data, y.ctypes.data, q.ctypes.data, new.ctypes.data)
-            for lane in range(lanes):
-                if starting[lane] and patient[lane] >= 0:
-                    if not restart[lane] > 0.0:
-                        restart[lane] = _first_step(lane, y, new, floor, rtol)
-                    natural[lane] = restart[lane] if np.isfinite(restart[lane]) else 1e-300  # fails at once
-                    starting[lane], untried[lane] = False, True
-
-        for lane in range(lanes):
-            if patient[lane] >= 0:
-                one = patient[lane]
-                stop = min(times[entry[lane]], end[one]) if entry[lane] < first[one + 1] else end[one]
-                left = stop - t[0, lane]
-                if 1.01 * natural[lane] >= left:
-                    h[0, lane] = left
-                elif 2.0 * natural[lane] > left:
-                    h[0, lane] = 0.5 * left
-                else:
-                    h[0, lane] = natural[lane]
+        if loaded > 0:
+            _call_constants(constants_at, v.p.ctypes.data, v.q.ctypes.data)
+        if lanes.starting.any():
+            _find_lengths(v, lanes, aim, rates_at)
+        for lane in every:
+            if lanes.patient[lane] >= 0:
+                left = _stop(lane, lanes, plan, people.end) - v.t[0, lane]
+                v.h[0, lane] = _length(lanes.natural[lane], left)
+        # Addresses are asked for at each turn, because an array named only before the loop would be freed.
         _call_step(
             step_at,
-            t.ctypes.data,
-            h.ctypes.data,
-            y.ctypes.data,
-            q.ctypes.data,
-            u.ctypes.data,
-            floor.ctypes.data,
-            k.ctypes.data,
-            w.ctypes.data,
-            g.ctypes.data,
-            s.ctypes.data,
-            new.ctypes.data,
-            scalars.ctypes.data,
-            err.ctypes.data,
-            rtol,
+            v.t.ctypes.data,
+            v.h.ctypes.data,
+            v.y.ctypes.data,
+            v.q.ctypes.data,
+            v.u.ctypes.data,
+            v.floor.ctypes.data,
+            v.k.ctypes.data,
+            v.w.ctypes.data,
+            v.g.ctypes.data,
+            v.s.ctypes.data,
+            v.new.ctypes.data,
+            v.scalars.ctypes.data,
+            v.err.ctypes.data,
+            aim.rtol,
         )
-
-        for lane in range(lanes):
-            mask[0, lane] = 0.0
-            one = patient[lane]
-            if one < 0:
-                continue
-            steps[lane] += 1
-            length, size = h[0, lane], err[0, lane]
-            if size <= 1.0:
-                mask[0, lane] = 1.0
-                grow = min(_GROW, _SAFETY * max(size, 1e-10) ** (-1.0 / order))
-                if rejected[lane]:
-                    grow = min(grow, 1.0)
-                if untried[lane]:
-                    restart[lane] = length
-                kept = natural[lane] if natural[lane] > length and not rejected[lane] else 0.0
-                natural[lane] = max(kept, length * max(grow, _SHRINK))
-                untried[lane], rejected[lane] = False, False
-                stop = min(times[entry[lane]], end[one]) if entry[lane] < first[one + 1] else end[one]
-                there = t[0, lane] + length
-                if length == stop - t[0, lane]:
-                    there = stop
-                while visit[lane] < visits.shape[0] and visits[visit[lane]] <= there:
-                    at = visits[visit[lane]]
-                    if at == there:
-                        recorded[one, visit[lane]] = new[:, lane]
-                    else:
-                        theta = (at - t[0, lane]) / length
-                        _interpolate(lane, theta, y, new, k, dense, recorded[one, visit[lane]])
-                    visit[lane] += 1
-                t[0, lane] = there
-                if there >= end[one]:
-                    code[lane] = _FINISHED
-            else:
-                finite = size < 1e100
-                shrink = max(_SHRINK, _SAFETY * size ** (-1.0 / order)) if finite else 0.1
-                natural[lane] = length * shrink
-                rejected[lane] = True
-                if natural[lane] <= 1e-15 * max(abs(t[0, lane]), 1.0):
-                    code[lane] = _TOO_SMALL if finite else (_BAD_START if steps[lane] == 1 else _NOT_FINITE)
-            if code[lane] < 0 and steps[lane] >= max_steps:
-                code[lane] = _TOO_MANY
-        worst = -1
-        for lane in range(lanes):  # before the new state is taken, which would hide what went wrong
-            if patient[lane] >= 0 and code[lane] > 0 and mask[0, lane] == 0.0:
-                worst = _worst(lane, error, y, new, floor, rtol)
-                out_worst[patient[lane]] = worst
-        _call_accept(accept_at, mask.ctypes.data, y.ctypes.data, new.ctypes.data, floor.ctypes.data, share)
-        for lane in range(lanes):
-            one = patient[lane]
-            if one < 0:
-                continue
-            if code[lane] >= 0:
-                _leave(lane, patient, code, t, y, natural, steps, out_worst[one], out)
-            elif mask[0, lane] == 1.0 and entry[lane] < first[one + 1] and times[entry[lane]] <= t[0, lane]:
-                entry[lane], changed = _change(
-                    lane, t[0, lane], y, u, floor, share, one, entry[lane], schedule, reset_state
-                )
-                starting[lane] = True
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _leave(lane, patient, code, t, y, natural, steps, worst, out):  # type: ignore[no-untyped-def]
-    """Write down how a patient ended and free the lane."""
-    _, out_state, out_day, out_status, out_steps, out_step, out_worst = out
-    one = patient[lane]
-    out_state[one] = y[:, lane]
-    out_day[one], out_status[one] = t[0, lane], code[lane]
-    out_steps[one], out_step[one], out_worst[one] = steps[lane], natural[lane], worst
-    patient[lane] = -1
+        for lane in every:
+            v.mask[0, lane] = 0.0
+            if lanes.patient[lane] >= 0:
+                _judge(lane, v, lanes, people, plan, visits, aim, out)
+        _call_accept(
+            accept_at,
+            v.mask.ctypes.data,
+            v.y.ctypes.data,
+            v.new.ctypes.data,
+            v.floor.ctypes.data,
+            aim.share,
+        )
+        for lane in every:
+            if lanes.patient[lane] >= 0:
+                if lanes.code[lane] >= 0:
+                    _leave(lane, v, lanes, out)
+                elif v.mask[0, lane] == 1.0:
+                    one, entry = lanes.patient[lane], lanes.entry[lane]
+                    lanes.entry[lane] = _change(lane, v, one, entry, plan, aim, people.reset_state)
+                    lanes.starting[lane] = lanes.entry[lane] > entry
 
 
 def integrate(cohort: Cohort) -> Solved:
@@ -353,26 +489,39 @@ def integrate(cohort: Cohort) -> Solved:
     method = find_method(cohort.method)
     counter = np.zeros(1, dtype=np.int64)
     at = kernel.addresses
+    plan, tolerance = cohort.schedule, cohort.tolerance
     arguments = (
         (at["constants"], at["rates"], at["step"], at["accept"]),
         (kernel.lanes, kernel.states, kernel.unknowns, kernel.stored, kernel.factors),
-        method.order,
-        method.dense,
         counter.ctypes.data,
-        (
-            cohort.parameters,
-            cohort.state,
-            cohort.reset_state,
+        _People(
+            np.ascontiguousarray(cohort.parameters),
+            np.ascontiguousarray(cohort.state),
+            np.ascontiguousarray(cohort.reset_state),
             cohort.begin,
             cohort.end,
             cohort.fresh,
             cohort.step,
         ),
-        _schedule(cohort),
+        _Plan(plan.first, plan.time, plan.kind, plan.state, plan.value),
         cohort.visits,
-        (cohort.tolerance.relative, cohort.tolerance.floor, cohort.tolerance.share),
-        cohort.max_steps,
-        (solved.recorded, solved.state, solved.day, solved.status, solved.steps, solved.step, solved.worst),
+        _Aim(
+            tolerance.relative,
+            tolerance.floor,
+            tolerance.share,
+            method.order,
+            method.dense,
+            cohort.max_steps,
+        ),
+        _Out(
+            solved.recorded,
+            solved.state,
+            solved.day,
+            solved.status,
+            solved.steps,
+            solved.step,
+            solved.worst,
+        ),
     )
     workers = min(cohort.workers, -(-len(cohort.state) // kernel.lanes))
     if workers <= 1:
@@ -382,8 +531,3 @@ def integrate(cohort: Cohort) -> Solved:
             for done in [pool.submit(_run, *arguments) for _ in range(workers)]:
                 done.result()
     return solved
-
-
-def _schedule(cohort: Cohort) -> tuple[np.ndarray, ...]:
-    plan = cohort.schedule
-    return plan.first, plan.time, plan.kind, plan.state, plan.value
