@@ -104,6 +104,22 @@ def run_trial(
     -----
     A patient whose integration fails keeps what was seen until then, with the reason in `status`; nobody is
     dropped.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from twoarm.model.sbml import read_model
+    >>> from twoarm.patients.draw import draw_patients
+    >>> from twoarm.patients.population import read_population
+    >>> from twoarm.trial.protocol import read_protocol
+    >>> protocol = read_protocol("marslight_11")
+    >>> soon = protocol.follow_up.model_copy(update={"horizon": 30.0})
+    >>> protocol = protocol.model_copy(update={"follow_up": soon})
+    >>> patients = draw_patients(read_population(protocol.population), n=2, seed=7)
+    >>> slow = partial(simulate, backend="reference")  # for two patients nothing need be compiled
+    >>> trial = run_trial(read_model("pd1_il2"), protocol, patients, seed=11, advance=slow)
+    >>> trial.patients["status"].tolist()
+    ['complete', 'complete']
     """
     link = _outcomes(protocol, outcomes)
     wanted = _outputs(model, link)

@@ -54,6 +54,25 @@ def cut(
     PFS is the first of recorded progression and death; without either it is censored at the last scan that
     could be judged (day 1 without one). OS is censored at the last contact. Patients enrolled on the day of
     the cut or later are not in the table; those whose integration failed are, censored then.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"arm": ["new", "old"], "stratum": "all", "enrolled_on": [0.0, 30.0]})
+    >>> people = people.assign(
+    ...     doses=4, status="complete", off_day=[84.0, np.nan], followed_until=[200.0, 300]
+    ... )
+    >>> people = people.assign(death_day=[200.0, np.nan], progression_day=[84.0, np.nan])
+    >>> people = people.assign(true_progression_day=[70.0, np.nan]).rename_axis("patient")
+    >>> visits = pd.DataFrame({"patient": [0, 0, 1, 1], "visit": [0, 1, 0, 1], "day": [0.0, 84, 0, 84]})
+    >>> visits = visits.assign(overall=["", "PD", "", "SD"], total=[50.0, 70, 50, 45])
+    >>> none = pd.DataFrame({"patient": [], "day": [], "grade": []}, dtype=float)
+    >>> facts = {"factors": (), "stable_from": 35.0, "confirm": True, "arms": {"new": "", "old": ""}}
+    >>> trial = Trial(people, visits, none, none, none, None, facts)
+    >>> cut(trial, cutoff="6 months")[["bor", "PFS_day", "PFS_event", "OS_day", "OS_event"]]
+            bor  PFS_day  PFS_event   OS_day  OS_event
+    patient
+    0        PD     84.0       True  182.625     False
+    1        SD     84.0      False  152.625     False
     """
     people = trial.patients
     day = _calendar_day(trial, cutoff, events, endpoint)
