@@ -1,8 +1,9 @@
 """The cohort engine against its peers: side by side in one run, interleaved, at stated errors.
 
-Every tool integrates the same patients, one core each, restarted at every dose. Per tool: the median time a patient
-over the rounds, the root mean square error of all states at all visits against a tight reference, and how many times
-as long as the engine it took. What a tool has to do once per model (reading, compiling) is timed apart.
+Every tool integrates the same patients, one core each, restarted at every dose. Per tool: the median time
+a patient over the rounds, the root mean square error of all states at all visits against a tight reference,
+and how many times as long as the engine it took. What a tool has to do once per model
+(reading, compiling) is not in it.
 
     python benchmarks/engine_vs_peers.py --short          # a few patients, under three minutes
     python benchmarks/engine_vs_peers.py --model pd1_il2   # any name or file read_model() takes
@@ -125,7 +126,7 @@ def by_scipy(method: str) -> Run:
             for dose in range(DOSES):
                 y[target] += task.amount
                 inside = (VISITS > dose * EVERY) & (VISITS <= (dose + 1) * EVERY)
-                # the same floors as the engine's default, fixed at the start of each piece
+                # the engine's default floors, fixed at the start of each piece
                 floor = np.maximum(1e-12, 1e-4 * rtol * np.abs(y))
                 piece = solve_ivp(
                     rates,
@@ -188,7 +189,7 @@ def by_roadrunner(source: str) -> Run | None:
 
 
 def error(found: np.ndarray, exact: np.ndarray) -> float:
-    """Root mean square over states of the error relative to the largest size of each state in that patient."""
+    """Root mean square of the errors, each relative to the largest size of its state in its patient."""
     scale = np.abs(exact).max(axis=1, keepdims=True)
     return float(np.sqrt(np.mean(((found - exact) / np.where(scale > 0, scale, 1.0)) ** 2)))
 

@@ -250,7 +250,7 @@ def functions(
     lanes: int,
     flags: str,
 ) -> str:
-    """IR of a function that computes `roots` and hands each to its `write`, as several functions if it is long.
+    """IR of a function that computes `roots` and hands each to its `write`; several functions if it is long.
 
     The time LLVM takes grows faster than the length of a function, so long ones are cut into parts.
     """

@@ -1,8 +1,8 @@
 """Quantities through which many states act on many rates, made unknowns of their own.
 
 A sum over many states that enters many rates (a total, a volume, a shared braking term) fills the Jacobian
-with a block `states x rates` if it is eliminated. Kept as an unknown `z = g(y)`, with its own row in the linear
-system
+with a block `states x rates` if it is eliminated. Kept as an unknown `z = g(y)`, with its own row in the
+linear system
 
     ( W  -B ) (k)   (b)
     ( -C  I ) (z) = (0) ,      J = A + B C ,   W = I/(hγ) - A ,

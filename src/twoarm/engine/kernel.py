@@ -1,8 +1,8 @@
 """A model's equations → LLVM IR: right-hand side, Jacobian, static LU and triangular solves.
 
 Every array is `(row, lane)` with lanes adjacent, so one vector holds the same quantity of `lanes`
-patients. Nothing about doses, visits or time spans is compiled in. What depends on parameters alone is computed once per
-patient by ``constants`` and read from the array `q` ever after.
+patients. Nothing about doses, visits or time spans is compiled in. What depends on parameters
+alone is computed once per patient by ``constants`` and read from the array `q` ever after.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def attributes_of(lanes: int) -> str:
 
 
 def prelude(lanes: int) -> str:
-    """Declarations and definitions that every module of `lanes` begins with."""
+    """Write the declarations and definitions that every module begins with."""
     body = Body(lanes)
     v = body.vector
     lines = [f"declare {v} @llvm.{name}.{body.suffix}({v})" for name in ("sqrt", "ceil")]
@@ -159,7 +159,7 @@ def rates_function(equations: Equations, lanes: int, flags: str) -> str:
 
 
 def jacobian_function(equations: Equations, slots: list[int], lanes: int, flags: str, sign: int) -> str:
-    """``jacobian(t, y, q, w, g)``: `sign` times each entry into its slot of `w`, time derivatives into `g`."""
+    """``jacobian(t, y, q, w, g)``: entries times `sign` into their slots of `w`, time derivatives to `g`."""
     write = _minus_to if sign < 0 else _to
     roots = [(node, write("%w", slot)) for (_, _, node), slot in zip(equations.entries, slots, strict=True)]
     roots += [(node, _to("%g", row)) for row, node in equations.drifts]

@@ -69,9 +69,9 @@ def simulate(
     model : Model
         The equations.
     patients : DataFrame, optional
-        Index: label of each patient. Columns: parameters of the model, or states (then the initial value); NaN
-        is "not given". Columns the model does not know must be listed in ``patients.attrs["covariates"]``.
-        Without it, one patient labeled 0 with the model's own values (or those named in the dose table).
+        Index: label of each patient. Columns: parameters of the model, or states (then the initial value);
+        NaN is "not given". What the model does not know must be in ``patients.attrs["covariates"]``.
+        Without a table, one patient labeled 0 with the model's own values (or those named in the dose table).
     doses : DataFrame or SupportsDoses or sequence of SupportsDoses, optional
         Dose table in NONMEM's words (`id time amt cmt` and more, see `twoarm.doses`), or regimens.
     days : float or (patient,) float array [day]
@@ -83,8 +83,8 @@ def simulate(
     initial : Dataset, optional
         Result of an earlier call to go on from: its `final_state` at its `final_day`, for each of `patients`.
     backend : {"auto", "cpu", "reference"}
-        ``"cpu"`` is compiled for the model and takes several patients at a time; ``"reference"`` is CVODE, one
-        by one. ``"auto"`` takes ``"cpu"``, unless the model has events.
+        ``"cpu"`` is compiled for the model and takes several patients at a time; ``"reference"`` is CVODE,
+        one by one. ``"auto"`` takes ``"cpu"``, unless the model has events.
     method : {"rodas5p", "rodas4"}, optional
         Method of ``"cpu"``.
     rtol : float
@@ -106,10 +106,10 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        One variable (patient, day) for each output, with ``units`` and ``long_name``, NaN where a visit is not
-        in         ``(begin, end]`` of its patient (``[begin, end]`` in a first call). Also ``final_state`` (patient,
-        state), ``final_day``, ``status``, ``steps`` (of the reference: rate evaluations) and ``last_step``
-        (patient). Attributes say what ran.
+        One variable (patient, day) for each output, with ``units`` and ``long_name``, NaN where a visit is
+        not in ``(begin, end]`` of its patient (``[begin, end]`` in a first call). Also ``final_state``
+        (patient, state), ``final_day``, ``status``, ``steps`` (of the reference: rate evaluations) and
+        ``last_step`` (patient). Attributes say what ran.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def simulate(
 
     Notes
     -----
-    A dose at time t acts in the window ``[begin, end)`` that holds t, after what is recorded at t. So a run in
+    A dose at time t acts in the window ``[begin, end)`` that holds t, after what is recorded at t. A run in
     several windows is the run in one: pass the same doses to each, and `initial`.
 
     References
