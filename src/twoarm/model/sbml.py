@@ -70,6 +70,17 @@ def check_units(source: str | Path) -> list[str]:
     -------
     list of str
         Empty where every equation's dimensions are proved.
+
+    Raises
+    ------
+    TwoarmError
+        As `read_model`, if the text is no model.
+
+    Examples
+    --------
+    >>> text = "model m() unit time_unit = second; x' = -k*x; x = 1 dimensionless; k = 1 dimensionless; end"
+    >>> len(check_units(text)) > 0  # k has to be 1/second
+    True
     """
     document = _document(_gather(source))
     for element in document.getModel().getListOfAllElements():
@@ -100,7 +111,27 @@ def _make_dimensionless(ast: sbml.ASTNode) -> None:
 
 
 def write_sbml(source: str | Path, path: str | Path) -> None:
-    """Write the flattened model as SBML Level 3, replacing the file in one step."""
+    """Write the flattened model as SBML Level 3, replacing the file in one step.
+
+    Parameters
+    ----------
+    source : str or Path
+        As for `read_model`.
+    path : str or Path
+        The file to write.
+
+    Raises
+    ------
+    TwoarmError
+        As `read_model`, if the source is no model.
+
+    Examples
+    --------
+    >>> path = Path(tempfile.mkdtemp()) / "decay.xml"
+    >>> write_sbml("model decay() x' = -k*x; x = 1; k = 0.5; end", path)
+    >>> read_model(path).states
+    ('x',)
+    """
     path = Path(path)
     text = sbml.writeSBMLToString(_document(_gather(source)))
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
