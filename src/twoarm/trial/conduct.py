@@ -120,13 +120,6 @@ def run_trial(
     >>> trial = run_trial(read_model("pd1_il2"), protocol, patients, seed=11, advance=slow)
     >>> trial.patients["status"].tolist()
     ['complete', 'complete']
-
-    Examples
-    --------
-    `examples/first_trial.py` runs as a test; in short:
-
-    >>> trial = run_trial(model, read_protocol("marslight_11"), patients, seed=11)  # doctest: +SKIP
-    >>> trial.patients["progression_day"].median()  # doctest: +SKIP
     """
     link = _outcomes(protocol, outcomes)
     wanted = _outputs(model, link)

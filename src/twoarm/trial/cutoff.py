@@ -73,13 +73,6 @@ def cut(
     patient
     0        PD     84.0       True  182.625     False
     1        SD     84.0      False  152.625     False
-
-    Examples
-    --------
-    `examples/first_trial.py` runs as a test; in short:
-
-    >>> table = cut(trial, events=430, endpoint="OS")  # doctest: +SKIP
-    >>> table.attrs["cutoff"]  # doctest: +SKIP
     """
     people = trial.patients
     day = _calendar_day(trial, cutoff, events, endpoint)
