@@ -255,6 +255,11 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=64, help="for the engine; peers take fewer")
     parser.add_argument("--peers", type=int, default=4, help="patients of each peer")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--roadrunner",
+        action="store_true",
+        help="libRoadRunner too; of a large model with many assignments it may take all memory",
+    )
     parser.add_argument("--short", action="store_true", help="16 patients, one of each peer, one round")
     options = parser.parse_args()
     if options.short:
@@ -272,7 +277,7 @@ def main() -> None:
         "scipy LSODA": (by_scipy("LSODA"), few),
         "scipy BDF": (by_scipy("BDF"), few),
     }
-    roadrunner = by_roadrunner("" if options.network else options.model)
+    roadrunner = by_roadrunner(options.model) if options.roadrunner and not options.network else None
     if roadrunner is not None:
         tools["libRoadRunner"] = (roadrunner, few)
     for run, _ in tools.values():
