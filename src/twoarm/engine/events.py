@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twoarm.chance import generator
 from twoarm.model import Event, Model
 
 _MOST_AT_ONCE = 10_000
@@ -54,6 +55,7 @@ class EventQueue:
         self._probe = np.ones(len(model.states))
         self._true = [event.initial_value for event in model.events]
         self._waiting: list[_Waiting] = []
+        self._chance = generator(0, "order of simultaneous events")
 
     def resume(self, day: float, state: np.ndarray) -> None:
         """Begin where an earlier run ended: what is true already has happened already."""
@@ -90,7 +92,7 @@ class EventQueue:
             if not due:
                 return
             values = self._values(day, state)
-            chosen = max(due, key=lambda waiting: self._priority(waiting.event, values))
+            chosen = self._first(due, values)
             self._waiting.remove(chosen)
             places = self._places[chosen.event].assignments
             new = chosen.values or tuple(float(values[place]) for _, place in places)
@@ -116,6 +118,12 @@ class EventQueue:
             elif not now and not event.persistent:
                 self._waiting = [waiting for waiting in self._waiting if waiting.event != number]
             self._true[number] = now
+
+    def _first(self, due: list[_Waiting], values: np.ndarray) -> _Waiting:
+        """One of the highest priority; which of several equal ones is left to chance, as SBML asks."""
+        priorities = [self._priority(waiting.event, values) for waiting in due]
+        best = [waiting for waiting, p in zip(due, priorities, strict=True) if not p < max(priorities)]
+        return best[int(self._chance.integers(len(best)))] if len(best) > 1 else best[0]
 
     def _priority(self, number: int, values: np.ndarray) -> float:
         place = self._places[number].priority
