@@ -117,3 +117,24 @@ def test_every_equation_has_units_that_agree():
     from twoarm.model.sbml import check_units
 
     assert check_units("pd1_il2") == []
+
+
+def test_a_model_has_the_same_digest_in_every_process():
+    """The order of a set changes from process to process; nothing of a model may hang on it."""
+    import os
+    import subprocess
+    import sys
+
+    code = "import twoarm; print(twoarm.read_model('pd1_il2').digest)"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1

@@ -284,7 +284,10 @@ class _Meaning:
             if name not in self.assigned and self._is_concentration(name):
                 needs[name] = {self.species[name].getCompartment()}
         try:
-            order = list(TopologicalSorter(needs).static_order())
+            # Sorted, for a set's order changes from process to process, and the digest of the model with it.
+            order = list(
+                TopologicalSorter({name: sorted(parts) for name, parts in needs.items()}).static_order()
+            )
         except CycleError as error:
             raise CircularModelError(names=error.args[1]) from None
         for name in order:
