@@ -1,0 +1,166 @@
+"""What is claimed of the molecule comes out when cards are swapped; nothing else changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from twoarm.molecule import read_molecule
+
+CURVES = (
+    "sld",
+    "signal_effector",
+    "signal_nk",
+    "pstat5_treg",
+    "nk_ratio",
+    "leak",
+    "il6",
+    "inhibition_effector",
+    "drug_central_nM",
+)
+CYTOKINE = ("il2_arm.kd_il2ra", "il2_arm.native_kd_il2rb")
+BLOCKED = {
+    "competitor_kon_pd1": 69.0,
+    "competitor_koff_pd1": 3.5,
+    "competitor_avidity_pd1": 100.0,
+    "competitor_central_0": 300.0,
+}
+
+
+@pytest.fixture(scope="module")
+def fusion():
+    return read_molecule("ibi363")
+
+
+def same(one, other, rtol):
+    for name in CURVES:
+        np.testing.assert_allclose(one[name].values, other[name].values, rtol=rtol, atol=1e-9, err_msg=name)
+
+
+def test_without_cytokine_affinity_it_is_its_antibody(treat, fusion):
+    weak = treat(fusion.without(*CYTOKINE), outputs=CURVES)
+    same(weak, treat(fusion.without("il2_arm"), outputs=CURVES), rtol=1e-6)
+    assert np.ptp(weak.signal_nk.values) < 1e-6
+    assert weak.inhibition_effector.values[0, -1] < 0.01  # and it still blocks
+
+
+def test_without_pd1_arm_it_is_the_untargeted_cytokine(treat, fusion):
+    untargeted = read_molecule("untargeted_alpha_bias")
+    values = {
+        name: value
+        for name, value in fusion.nominal().items()
+        if name.startswith(("il2_arm.", "disposition.")) or name == "mass"
+    }
+    twin = untargeted.with_values(
+        {name: value for name, value in values.items() if name in untargeted.nominal()}
+    )
+    lone = treat(fusion.without("pd1_arm"), outputs=CURVES)
+    same(lone, treat(twin, outputs=CURVES), rtol=1e-6)
+    assert lone.inhibition_effector.values[0, -1] > 0.9
+
+
+def test_pd1_arm_delivers_il2_to_tumor_specific_cells_and_not_to_nk(treat, fusion):
+    names = ("signal_effector", "signal_nk", "signal_bystander")
+    both, lone = (treat(m, "0.01 mg/kg", days=21, outputs=names) for m in (fusion, fusion.without("pd1_arm")))
+    gain = {name: both[name].values[0, 1] / lone[name].values[0, 1] for name in names}
+    assert gain["signal_effector"] > 1.5
+    assert gain["signal_nk"] < 1.1
+    assert gain["signal_effector"] > gain["signal_nk"]
+
+
+def test_beta_gamma_restored_brings_back_nk_cells_and_harm(treat, fusion):
+    weakened = treat(
+        fusion.with_values({"il2_arm.weakening_il2rb": 3000.0}), days=21, outputs=("nk_ratio", "leak", "il6")
+    )
+    restored = treat(
+        fusion.with_values({"il2_arm.weakening_il2rb": 1.0, "il2_arm.weakening_il2rg": 1.0}),
+        days=21,
+        outputs=("nk_ratio", "leak", "il6"),
+    )
+    for driver in ("nk_ratio", "leak", "il6"):
+        assert restored[driver].max() > 2 * weakened[driver].max(), driver
+    assert weakened.nk_ratio.max() < 1.5
+    assert restored.nk_ratio.max() > 4
+
+
+def test_nk_cells_see_the_weakening_and_not_cd25(treat, fusion):
+    kept = treat(fusion, days=21, outputs=("signal_nk",))
+    lost = treat(fusion.without("il2_arm.kd_il2ra"), days=21, outputs=("signal_nk",))
+    np.testing.assert_allclose(kept.signal_nk.values[0, 1:3], lost.signal_nk.values[0, 1:3], rtol=0.1)
+
+
+@pytest.mark.parametrize("dose", ["0.1 mg/kg", "3 mg/kg"])
+def test_cd25_matters_where_pd1_is_taken(treat, fusion, dose):
+    """What binding CD25 adds to signaling on effectors, with and without an earlier anti-PD-1."""
+    alone = fusion.without("il2_arm.kd_il2ra")
+    added = {}
+    for where, residue in (("open", {}), ("taken", BLOCKED)):
+        with_, without = (
+            treat(m, dose, days=7, outputs=("signal_effector",), **residue) for m in (fusion, alone)
+        )
+        added[where] = with_.signal_effector.values[0, 1:3] / without.signal_effector.values[0, 1:3]
+    assert (added["taken"] > 1.2).all()
+    assert (added["taken"] > added["open"]).all()
+
+
+def test_treg_are_the_counterweight(treat, fusion):
+    names = ("signal_treg_tumor", "treg_ratio_blood")
+    kept, lost = (
+        treat(m, "0.1 mg/kg", days=21, outputs=names) for m in (fusion, fusion.without("il2_arm.kd_il2ra"))
+    )
+    assert kept.signal_treg_tumor.values[0, 1] > lost.signal_treg_tumor.values[0, 1]
+    assert kept.treg_ratio_blood.max() > 2 * lost.treg_ratio_blood.max()
+
+
+def test_priming_lowers_the_first_cytokine_peak(model, typical, fusion):
+    from twoarm.engine import simulate
+    from twoarm.regimen import Regimen
+
+    hours = np.arange(0, 9, 0.05)
+    straight = Regimen(fusion, dose="3 mg/kg", every="3 weeks", start_day=7)
+    primed = Regimen(fusion, dose="3 mg/kg", every="3 weeks", start_day=7, priming=[("0.1 mg/kg", 0)])
+    peaks = [
+        float(simulate(model, typical, r, days=9, visits=hours, outputs=["il6"]).il6.max())
+        for r in (straight, primed)
+    ]
+    assert peaks[1] < peaks[0]
+
+
+def test_bridging_is_bell_shaped_and_signaling_is_not():
+    from twoarm.engine import simulate
+    from twoarm.model.sbml import read_model
+
+    from .one_cell import MODEL, one_cell
+
+    nM = np.geomspace(1e-3, 1e5, 25)
+    import pandas as pd
+
+    bath = pd.concat([one_cell(drug=c, gain_cis=0.0036, off_b=124416.0 * 100) for c in nM], ignore_index=True)
+    run = simulate(read_model(MODEL), bath, days=2, visits=[2], rtol=1e-5)
+    bridged = sum(run[f"cell_{name}"].values[:, 0] for name in ("dpa", "dpb", "dpab", "dpbg", "dpabg"))
+    signal = run["signal"].values[:, 0]
+    assert 0 < bridged.argmax() < nM.size - 1
+    assert bridged[-1] < 0.5 * bridged.max()
+    assert signal[-1] > 0.9 * signal.max()
+
+
+def test_the_sink_shows_at_low_dose_and_not_at_high(treat, fusion):
+    """Clearance seen at 0.1 mg/kg exceeds that at 3 mg/kg: target-mediated loss saturates."""
+    left = {}
+    for dose in ("0.01 mg/kg", "3 mg/kg", "6 mg/kg"):
+        run = treat(fusion, dose, days=21, outputs=("drug_central_nM",))
+        left[dose] = run.drug_central_nM.values[0, 3] / float(dose.split()[0])
+    assert left["0.01 mg/kg"] < 0.8 * left["3 mg/kg"]
+    assert left["3 mg/kg"] == pytest.approx(left["6 mg/kg"], rel=0.25)
+
+
+def test_an_antibody_to_pdl1_opens_the_synapse_too(treat):
+    run = treat(read_molecule("atezolizumab"), "16 mg/kg", days=21, outputs=("inhibition_effector",))
+    assert (run.inhibition_effector.values[0, :3] < 0.8).all()  # untreated 0.998
+
+
+def test_a_cytotoxic_kills_tumor_and_neutrophils_and_they_come_back(treat):
+    run = treat(read_molecule("docetaxel"), "75 mg/m2", days=21, outputs=("sld", "neutrophils"))
+    assert run.sld.values[0, 2] < 80.1
+    assert run.neutrophils.values[0].min() < 2.5
+    assert run.neutrophils.values[0, -1] > 4

@@ -1,0 +1,64 @@
+"""Every number of the biology says its unit, what it is, its range and its source, and lies in its range."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from twoarm.bibliography import ASSUMED, read_references
+from twoarm.model import Model
+from twoarm.model.sbml import check_units
+
+BIOLOGY = Path(__file__).parents[2] / "src" / "twoarm" / "library" / "biology"
+NUMBER = r"[-+]?[0-9.]+(?:e[-+]?[0-9]+)?"
+LINE = re.compile(rf"^  (?P<values>(?:\w+ = {NUMBER} \w+; *)+)(?://(?P<said>.*))?$", re.M)
+SAID = re.compile(rf" (?P<what>.+) \[(?P<low>{NUMBER}), (?P<high>{NUMBER})\] (?P<source>\w+)(?: \(.+\))?$")
+TEXT = (BIOLOGY / "pd1_il2.ant").read_text(encoding="utf-8")
+STARTS_EMPTY = re.compile(
+    r"(drug|competitor|cytotoxic)_(central|peripheral|lymphoid|tumor|depot|cleared|degraded|shallow|deep)"
+)
+NUMBERS = [
+    (name, float(value), said)
+    for line in LINE.finditer(TEXT)
+    for name, value in re.findall(rf"(\w+) = ({NUMBER})", line["values"])
+    for said in [line["said"]]
+    if not STARTS_EMPTY.fullmatch(name)
+]
+
+
+def test_the_numbers_are_found():
+    assert len(NUMBERS) > 180
+
+
+@pytest.mark.parametrize(("name", "value", "said"), NUMBERS, ids=[name for name, _, _ in NUMBERS])
+def test_a_number_says_what_it_is_its_range_and_its_source(name, value, said):
+    assert said, f"{name} stands without a word"
+    found = SAID.fullmatch(said.rstrip())
+    assert found, f"{name}: write `// what it is [low, high] source (note)`, not `//{said}`"
+    assert float(found["low"]) <= value <= float(found["high"])
+    assert found["source"] == ASSUMED or found["source"] in read_references()
+
+
+def test_every_parameter_of_the_model_is_one_of_them(model: Model):
+    own = {name for name in model.parameters if not re.search(r"_(cell|cell_copy|no_rate|zero_rate)$", name)}
+    assert own <= {name for name, _, _ in NUMBERS}
+
+
+def test_units_are_proven():
+    assert check_units("pd1_il2") == []
+
+
+def test_every_output_that_people_see_has_a_label(model: Model):
+    for name in (
+        "sld",
+        "drug_central_nM",
+        "pstat5_effector",
+        "nk_blood",
+        "neutrophils",
+        "leak",
+        "diameter_5",
+    ):
+        assert model.labels[name], name
+        assert model.units[name], name

@@ -1,0 +1,94 @@
+"""What the biology leaves out of the kinetics, and what that costs: the reduced cell beside the whole one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twoarm.engine import simulate
+from twoarm.model.sbml import read_model
+
+from .one_cell import MODEL, one_cell
+
+PART = Path(__file__).parents[2] / "src" / "twoarm" / "library" / "biology" / "receptors.ant"
+LEVELS = [0.01, 0.1, 1.0, 10.0, 100.0, 300.0]
+VISITS = [1 / 24, 0.25, 1, 3, 7]
+
+
+def put(text: str, old: str, new: str) -> str:
+    """Replace what must be there."""
+    assert old in text, old
+    return text.replace(old, new)
+
+
+def kinetic() -> str:
+    """Text of the one-cell model with nothing at equilibrium: gamma joins IL-2 in time, pSTAT5 has a rate."""
+    text = PART.read_text(encoding="utf-8")
+    text = put(
+        text,
+        "substanceOnly species mp in cell,",
+        "substanceOnly species lbg in cell, labg in cell, mp in cell,",
+    )
+    text = put(text, "var feedback_level;", "var feedback_level, pstat5_now;")
+    text = put(text, "on_il2*kd_il2_b/(1 + share_g)*lb;", "on_il2*kd_il2_b*lb;")
+    text = put(
+        text, "join*la*il2rb - leave_b*lab;", "join*la*il2rb - on_il2*kd_il2_b/sqrt(cooperativity)*lab;"
+    )
+    text = put(
+        text,
+        "  la_in:  la -> ;              turnover_a*la;\n  lb_in:  lb -> ;              lose*lb;\n  lab_in: lab -> ;             lose*lab;\n",
+        "  il2_bg: lb -> lbg; gain_il2r*on_g*copies_il2rg*lb - off_g*lbg;\n"
+        "  il2_abg: lab -> labg; gain_il2r*on_g*copies_il2rg*lab - off_g*labg;\n"
+        "  il2_bga: lbg + il2ra -> labg; join*lbg*il2ra - leave_a*labg;\n"
+        "  la_in: la -> ; turnover_a*la; lb_in: lb -> ; turnover_b*lb; lab_in: lab -> ; turnover_b*lab;\n"
+        "  lbg_in: lbg -> ; internalize_active*lbg; labg_in: labg -> ; internalize_active*labg;\n",
+    )
+    text = put(text, "recycled_a*(lose*lab +", "recycled_a*(turnover_b*lab + internalize_active*labg +")
+    text = put(text, "(lb + lab)*share_g/(1 + share_g);\n  pstat5 := ", "lbg + labg;\n  pstat5_rule := ")
+    text = re.sub(
+        r"pstat5_rule := (.+);",
+        r"pstat5_rule := \1;\n  pstat5_now' = stat_rate*(pstat5_rule - pstat5_now); pstat5_now = pstat5_0; pstat5 := pstat5_now; stat_rate = 144 per_day; pstat5_rule has dimensionless; pstat5_now has dimensionless;",
+        text,
+    )
+    text = put(
+        text,
+        "la = la_0; lb = lb_0; lab = lab_0;",
+        "la = la_0; lb = lb_0/(1 + share_g); lab = lab_0/(1 + share_g); lbg = lb_0*share_g/(1 + share_g); labg = lab_0*share_g/(1 + share_g); lbg has molecule; labg has molecule;",
+    )
+    text = put(text, "surface_il2ra := il2ra + la + lab +", "surface_il2ra := il2ra + la + lab + labg +")
+    whole = MODEL.read_text(encoding="utf-8").replace('import "receptors.ant"\n', "")
+    return text + whole
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[np.ndarray, ...]:
+    reduced, whole = read_model(MODEL), read_model(kinetic())
+    cells = pd.concat(
+        [one_cell(drug=c, il2=il2) for c in [0.0, *LEVELS] for il2 in (0.0001, 0.002, 0.05)],
+        ignore_index=True,
+    )
+    names = ["signal", "pstat5", "surface_il2ra", "open_pd1"]
+    runs = [simulate(m, cells, days=7, visits=VISITS, outputs=names, rtol=1e-6) for m in (reduced, whole)]
+    assert len(whole.states) == len(reduced.states) + 3
+    return tuple(np.stack([run[name].values for name in names]) for run in runs)
+
+
+def test_the_reduced_cell_is_within_two_percent_of_the_kinetic_one(both):
+    """From an hour on, 0 to 300 nM of drug, low to high endogenous IL-2; issue of the blueprint: below 2 %."""
+    reduced, whole = both
+    off = np.abs(reduced / whole - 1)[:, :, 1:]
+    assert off.max() < 0.02, off.max(axis=(1, 2))
+
+
+def test_the_first_hour_is_within_five_percent(both):
+    reduced, whole = both
+    assert np.abs(reduced / whole - 1)[:, :, 0].max() < 0.05
+
+
+def test_before_treatment_the_two_agree(both):
+    reduced, whole = both
+    assert np.abs(reduced / whole - 1)[:, :3].max() < 0.002
