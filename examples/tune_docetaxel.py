@@ -7,8 +7,8 @@ Three numbers and no others are fitted, at the level of the population, to the s
     hazard     library/outcomes/squamous_nsclc.toml   [new_lesions] hazard          1/day
     intercept  library/outcomes/squamous_nsclc.toml   [survival] intercept          ln day
 
-Run it as ``python examples/tune_docetaxel.py --patients 300``. It prints one line a candidate, best last, and changes
-no file: the values were then written into the library by hand, with this script as their witness.
+Run it as ``python examples/tune_docetaxel.py --patients 300``. It prints a line a candidate, best last, and
+changes no file: the values were written into the library by hand, with this script as their witness.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def published() -> pd.DataFrame:
     return own.sort_values("month")
 
 
-def one(model, protocol, patients, link, emax: float, hazard: float, intercept: float, seed: int) -> dict[str, float]:
+def one(
+    model, protocol, patients, link, emax: float, hazard: float, intercept: float, seed: int
+) -> dict[str, float]:
     """Simulate the arm and measure how far it is from OAK."""
     new_lesions = link.new_lesions.model_copy(update={"hazard": hazard})
     survival = link.survival.model_copy(update={"intercept": intercept})
@@ -59,8 +61,17 @@ def one(model, protocol, patients, link, emax: float, hazard: float, intercept: 
     dcr = 100 * table["bor"].isin(["CR", "PR", "SD"]).mean()
     rates = (orr - TARGET["ORR"]) ** 2 / 8.2 / 91.8 + (dcr - TARGET["DCR"]) ** 2 / 49.1 / 50.9
     miss = np.sqrt(np.mean((pfs - oak.PFS) ** 2)), np.sqrt(np.mean((os_ - oak.OS) ** 2)), np.sqrt(rates)
-    return {"emax": emax, "hazard": hazard, "intercept": intercept, "ORR": orr, "DCR": dcr,
-            "PFS miss": miss[0], "OS miss": miss[1], "rates miss": miss[2], "loss": miss[0] + miss[1] + 0.2 * miss[2]}
+    return {
+        "emax": emax,
+        "hazard": hazard,
+        "intercept": intercept,
+        "ORR": orr,
+        "DCR": dcr,
+        "PFS miss": miss[0],
+        "OS miss": miss[1],
+        "rates miss": miss[2],
+        "loss": miss[0] + miss[1] + 0.2 * miss[2],
+    }
 
 
 def main() -> None:
@@ -73,7 +84,9 @@ def main() -> None:
     ask.add_argument("--intercept", type=float, nargs="+", default=[6.4])
     said = ask.parse_args()
     model, protocol = ta.read_model("pd1_il2"), read_protocol("oak_docetaxel_squamous")
-    patients = ta.draw_patients(ta.read_population("io_naive_squamous_nsclc"), n=said.patients, seed=said.seed)
+    patients = ta.draw_patients(
+        ta.read_population("io_naive_squamous_nsclc"), n=said.patients, seed=said.seed
+    )
     link = read_outcomes("squamous_nsclc")
     rows = []
     for emax, hazard, intercept in itertools.product(said.emax, said.hazard, said.intercept):

@@ -206,10 +206,21 @@ def test_own_factors_multiply(patients):
 
 
 def test_what_was_taken_as_in_the_reference_patient_is_said(patients):
-    assert Regimen(ANTIBODY, "200 mg").parameters(patients).attrs["as_reference"] == []
+    whole = patients.assign(ada_susceptibility=0.5)
+    assert Regimen(ANTIBODY, "200 mg").parameters(whole).attrs["as_reference"] == []
     bare = Regimen(ANTIBODY, "200 mg").parameters(pd.DataFrame(index=[0, 1]))
-    assert bare.attrs["as_reference"] == ["weight", "albumin", "clearance_factor", "volume_factor"]
+    assert bare.attrs["as_reference"] == ["weight", "albumin", "clearance_factor", "volume_factor", "ada_susceptibility"]
     assert bare.drug_cl.tolist() == pytest.approx([0.22, 0.22])
+
+
+def test_anti_drug_antibodies_follow_the_card():
+    """The same patients make them or not by the card's incidence; nobody does where a card has none."""
+    ranks = pd.DataFrame({"ada_susceptibility": [0.1, 0.3, 0.9]})
+    fusion = read_molecule("ibi363")
+    often = fusion.with_values({"immunogenicity.ada_incidence": 0.5})
+    assert Regimen(fusion, "3 mg/kg").parameters(ranks).ada.tolist() == [1, 0, 0]
+    assert Regimen(often, "3 mg/kg").parameters(ranks).ada.tolist() == [1, 1, 0]
+    assert Regimen(fusion, "3 mg/kg").parameters(pd.DataFrame(index=[0])).ada.tolist() == [0]
 
 
 @given(st.floats(30, 150), st.floats(30, 150))

@@ -325,7 +325,8 @@ class Regimen:
         ----------
         patients : pandas.DataFrame
             May have `weight` [kg], `albumin` [g/L], `clearance_factor`, `volume_factor` and
-            `cytotoxic_clearance_factor` (1 = typical). Where a column is absent, patients are as the card's
+            `cytotoxic_clearance_factor` (1 = typical), `ada_susceptibility` (0 to 1: anti-drug antibodies arise
+            where it is below the card's incidence; 1 = never). Where a column is absent, patients are as the card's
             reference patient; `attrs["as_reference"]` of the result lists those.
 
         Returns
@@ -367,6 +368,10 @@ class Regimen:
             table[f"{self.slot}_{name}"] *= flow
         for name in volumes:
             table[f"{self.slot}_{name}"] *= size * own_volume
+        if self.slot == "drug":
+            incidence = self.card.get("immunogenicity.ada_incidence", 0.0)
+            susceptible = _column(patients, "ada_susceptibility", absent)
+            table["ada"] = (susceptible < incidence).astype(float)
         table.attrs["as_reference"] = absent
         return table
 
