@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from twoarm.molecule import Molecule, read_molecule
-from twoarm.regimen import Regimen
+from twoarm.regimen import Regimen, combine
 from twoarm.trial.dosing import PRIMING, dose_words
 from twoarm.trial.protocol import Protocol, Treatment
 
@@ -30,9 +30,14 @@ def prescribe(protocol: Protocol, draws: Mapping[str, Mapping[str, float]] | Non
     -------
     mapping of arm to tuple of Regimen
         One for each treatment.
+
+    Raises
+    ------
+    SlotTakenError
+        If two treatments of an arm fill the same slot of the model.
     """
     return {
-        name: tuple(_regimen(part, draws or {}) for part in arm.treatments)
+        name: combine(*(_regimen(part, draws or {}) for part in arm.treatments))
         for name, arm in protocol.arms.items()
     }
 
