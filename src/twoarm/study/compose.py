@@ -231,12 +231,13 @@ def quantity_of(endpoint: str) -> str:
 
     Examples
     --------
-    >>> quantity_of("mPFS"), quantity_of("OS_12m"), quantity_of("TRAE_G3plus"), quantity_of("ORR")
-    ('Median PFS', 'OS at 12 months', 'Grade >= 3 events', 'ORR')
+    >>> quantity_of("mPFS"), quantity_of("OS_12m"), quantity_of("TRAE_G3plus"), quantity_of("HR_OS")
+    ('Median PFS', 'OS at 12 months', 'Grade >= 3 events', 'Hazard ratio of OS')
     """
     if endpoint == "TRAE_G3plus":
         return "Grade >= 3 events"
     named = re.sub(r"^m(PFS|OS)$", r"Median \1", endpoint)
+    named = re.sub(r"^HR_(PFS|OS)$", r"Hazard ratio of \1", named)
     return re.sub(r"^(PFS|OS)_(\d+)m$", r"\1 at \2 months", named)
 
 
