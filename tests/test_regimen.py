@@ -209,7 +209,8 @@ def test_what_was_taken_as_in_the_reference_patient_is_said(patients):
     whole = patients.assign(ada_susceptibility=0.5)
     assert Regimen(ANTIBODY, "200 mg").parameters(whole).attrs["as_reference"] == []
     bare = Regimen(ANTIBODY, "200 mg").parameters(pd.DataFrame(index=[0, 1]))
-    assert bare.attrs["as_reference"] == ["weight", "albumin", "clearance_factor", "volume_factor", "ada_susceptibility"]
+    own = ["weight", "albumin", "clearance_factor", "volume_factor", "ada_susceptibility"]
+    assert bare.attrs["as_reference"] == own
     assert bare.drug_cl.tolist() == pytest.approx([0.22, 0.22])
 
 

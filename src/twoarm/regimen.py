@@ -325,9 +325,9 @@ class Regimen:
         ----------
         patients : pandas.DataFrame
             May have `weight` [kg], `albumin` [g/L], `clearance_factor`, `volume_factor` and
-            `cytotoxic_clearance_factor` (1 = typical), `ada_susceptibility` (0 to 1: anti-drug antibodies arise
-            where it is below the card's incidence; 1 = never). Where a column is absent, patients are as the card's
-            reference patient; `attrs["as_reference"]` of the result lists those.
+            `cytotoxic_clearance_factor` (1 = typical), `ada_susceptibility` (0 to 1): anti-drug antibodies
+            arise where it is below the card's incidence. Where a column is absent, patients are as the card's
+            reference patient, without such antibodies; `attrs["as_reference"]` of the result lists those.
 
         Returns
         -------

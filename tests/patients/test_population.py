@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 WANTED = """
 weight albumin cytotoxic_resistant_fraction cytotoxic_sensitivity il2ra_effector il2rb_effector pd1_effector
 il2_tumor killing clones exhaustion treg_ratio half_signal pdl1_tumor competitor_central_0 exhausted_share
-neutrophils_0 neutrophil_transit tolerance_duration leak_half_signal ada_susceptibility ada_onset age female region
+neutrophils_0 neutrophil_transit tolerance_duration leak_half_signal ada_susceptibility ada_onset age
+female region
 resistance sequence ecog body_surface lesions clearance_factor volume_factor cytotoxic_clearance_factor
 """
 EACH = ["diameter_baseline", "growth", "infiltration", "antigen_loss"]
