@@ -32,7 +32,8 @@ def test_every_verified_fact_has_an_address_and_was_not_recalled() -> None:
 
 def test_every_fact_names_its_source() -> None:
     assert (FACTS["source_title"].str.len() > 5).all()
-    assert (FACTS.loc[FACTS["use"] == "calibrate", "source"] == "gandara2018").all()
+    efficacy = FACTS[(FACTS["use"] == "calibrate") & (FACTS["endpoint"] != "TRAE_G3plus")]
+    assert (efficacy["source"] == "gandara2018").all()
     nameless = FACTS[FACTS["source_url"] == ""]
     assert not nameless["verified"].any()
 
@@ -51,10 +52,17 @@ def test_the_reference_molecule_is_never_fitted() -> None:
     }  # fmt: skip
 
 
-def test_only_docetaxel_in_oak_squamous_is_fitted() -> None:
+def test_efficacy_is_fitted_to_docetaxel_in_oak_squamous_and_grades_to_checkmate_017() -> None:
     fitted = FACTS[FACTS["use"] == "calibrate"]
-    cohort = set(zip(fitted["trial_name"], fitted["drug"], fitted["histology"], strict=True))
-    assert cohort == {("OAK", "docetaxel", "squamous")}
+    severe = fitted["endpoint"] == "TRAE_G3plus"
+    columns = ["trial_name", "drug", "histology"]
+    assert set(fitted.loc[~severe, columns].itertuples(index=False, name=None)) == {
+        ("OAK", "docetaxel", "squamous")
+    }
+    assert set(fitted.loc[severe, columns].itertuples(index=False, name=None)) == {
+        ("CheckMate 017", "docetaxel", "squamous"),
+        ("CheckMate 017", "nivolumab", "squamous"),
+    }
 
 
 def test_nothing_is_both_fitted_and_checked() -> None:
