@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -174,3 +176,20 @@ def test_a_rule_that_nobody_keeps_is_an_error(tmp_path: Path) -> None:
     population: Population = RESISTANT.model_copy(update={"plausibility": {"body": rule}})
     with pytest.raises(ImplausiblePopulationError, match="body"):
         draw_patients(population, 30, 1)
+
+
+def test_an_untreated_run_gets_whole_patients_who_carry_their_residue() -> None:
+    """What judges plausibility sees the prior antibody's card and knows which columns are covariates."""
+    seen: list[pd.DataFrame] = []
+
+    def course(patients: pd.DataFrame, days: Sequence[float], outputs: Sequence[str]) -> xr.Dataset:
+        seen.append(patients)
+        size = np.ones((len(patients), len(days))) * np.array([1.0 if day == 0 else 1.1 for day in days])
+        coords = {"patient": patients.index, "day": list(days)}
+        return xr.Dataset({name: (("patient", "day"), size) for name in outputs}, coords=coords)
+
+    drawn = draw_patients(read_population("io_resistant_squamous_nsclc"), 8, 1, untreated=course)
+    assert drawn.attrs["unchecked"] == []
+    assert (seen[0]["competitor_kon_pd1"] > 0).all()
+    assert "weight" in seen[0].attrs["covariates"]
+    assert drawn["competitor_kon_pd1"].nunique() == 1

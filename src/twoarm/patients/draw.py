@@ -111,9 +111,6 @@ def draw_patients(
             )
     patients = pd.concat(kept, ignore_index=True)
     patients.index.name = "patient"
-    if population.prior_antibody is not None:
-        card = model_parameters(read_molecule(population.prior_antibody.molecule), "competitor")
-        patients = patients.assign(**card)
     unchecked = [name for name, rule in rules.items() if rule.output is not None and untreated is None]
     patients.attrs = {
         **_attributes(population),
@@ -152,7 +149,12 @@ def _candidates(population: Population, start: int, count: int, seed: int, metho
             flat[name] = columns[name]
         else:
             flat |= {f"{name}_{j + 1}": columns[name][:, j] for j in range(LESIONS)}
-    return pd.DataFrame(flat, index=pd.RangeIndex(start, start + count))
+    if population.prior_antibody is not None:
+        prior = model_parameters(read_molecule(population.prior_antibody.molecule), "competitor")
+        flat |= {name: np.full(count, value) for name, value in prior.items()}
+    table = pd.DataFrame(flat, index=pd.RangeIndex(start, start + count))
+    table.attrs = _attributes(population)
+    return table
 
 
 def _drawn(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
+import xarray as xr
 
 import twoarm
 from twoarm import catalog
@@ -106,7 +107,8 @@ def run_study(
     plan = _plan(study, protocol, molecules, population.digest, model, n, seed, draws, replicates, backend)
     files.claim(folder, plan)
     say("drawing patients", 0.0)
-    people = draw_patients(population, n=n, seed=seed)
+    course = None if advance else partial(_untreated, model, backend)
+    people = draw_patients(population, n=n, seed=seed, untreated=course)
     cards = {key: draw_cards(molecule, draws, seed) for key, molecule in molecules.items()}
     _write_inputs(folder, people, cards)
     parts = [*(Part(draw, 0) for draw in range(draws)), *(Part(0, k + 1) for k in range(replicates))]
@@ -131,6 +133,16 @@ def run_study(
     findings = compose.write_findings(folder)
     say("done", 1.0)
     return findings
+
+
+def _untreated(
+    model: Model, backend: Backend, patients: pd.DataFrame, days: Sequence[float], outputs: Sequence[str]
+) -> xr.Dataset:
+    """Let candidates go untreated, for the rules of plausibility that look at a course."""
+    visits = sorted(days)
+    return simulate(
+        model, patients, days=visits[-1], visits=visits, outputs=outputs, backend=backend, failed="mask"
+    )
 
 
 def _report(say: Progress, step: str, number: int, of: float, share: float) -> None:
