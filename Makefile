@@ -45,7 +45,7 @@ check: setup
 	@"$(VENV)/bin/lint-imports" --no-cache
 
 conformance: setup
-	@MPLBACKEND=Agg "$(PY)" -m pytest -q -n $(WORKERS) tests/conformance -m "not gpu"
+	@MPLBACKEND=Agg "$(PY)" -m pytest -q -n $(WORKERS) tests/conformance -m "conformance or not gpu"
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "== $$script"; "$(PY)" "$$script" || exit 1; done
