@@ -62,3 +62,14 @@ def test_every_output_that_people_see_has_a_label(model: Model):
     ):
         assert model.labels[name], name
         assert model.units[name], name
+
+
+@pytest.mark.parametrize("part", sorted(BIOLOGY.glob("*.ant")), ids=lambda part: part.stem)
+def test_equations_name_where_they_come_from(part):
+    text = part.read_text(encoding="utf-8")
+    named = re.findall(r"^// Equations: (.+)$", text, re.M)
+    if part.stem == "pd1_il2":  # the whole only connects
+        return
+    keys = set(re.findall(r"\b[a-z]+[0-9]{4}\b", " ".join(named)))
+    assert keys
+    assert keys <= set(read_references())
