@@ -49,3 +49,12 @@ def test_hubs_save_entries() -> None:
 def test_model_without_hubs_stays_as_it_is() -> None:
     model = small.robertson()
     assert extend(model).states == model.states
+
+
+def test_what_depends_on_parameters_alone_is_stored() -> None:
+    g = Graph()
+    x, k, scale = g.state(0), g.parameter(0), g.parameter(1)
+    baseline = g("exp", g.div(k, scale))
+    model = small.build(g, {"x": g.mul(baseline, x)}, values={"k": 1.0, "scale": 2.0})
+    equations = sort_equations(model, hubs=True)
+    assert [equations.nodes[node].op for node in equations.stored] == ["exp"]

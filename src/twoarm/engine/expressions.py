@@ -11,7 +11,7 @@ _ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
 _ROUNDINGS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil"}
 _POWERS_BY_PRODUCT = 8
-_LONGEST = 1500  #: operations in one function
+_LONGEST = 300  #: operations in one function; the time to compile one grows faster than its length
 
 
 class Body:

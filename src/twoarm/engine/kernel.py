@@ -17,7 +17,7 @@ from twoarm.engine.sparse import Factorization
 from twoarm.model import Model, Node, jacobian
 from twoarm.model.graph import reachable
 
-_LONGEST_PART = 4000  #: lines in one function; the compiler's time grows faster than its length
+_LONGEST_PART = 1000  #: lines in one function; the compiler's time grows faster than its length
 
 
 @dataclass(frozen=True)

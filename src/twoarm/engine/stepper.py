@@ -16,7 +16,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from twoarm.engine.cohort import ADD_TO_STATE, SET_RATE, Cohort, Solved
-from twoarm.engine.compiled import vector_kernel
+from twoarm.engine.compiled import VectorKernel, vector_kernel
 from twoarm.engine.methods import method as find_method
 from twoarm.engine.status import Status
 
@@ -32,7 +32,9 @@ _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 6.0
 _UNKNOWN_STEP = 1e-4  # tried where nothing moves yet [day]
 _FIRST = 1e-2  # share of |y| / |dy/dt|, both over tolerance, tried after a sudden change
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+#: Only `_run` is called from Python; wrappers for the rest would be a third of what Numba has to compile.
+_UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_compiled = njit(error_model="numpy", **_UNWRAPPED)
 
 
 @intrinsic
@@ -80,12 +82,18 @@ def _take_next(_context, address):  # type: ignore[no-untyped-def]
     return types.int64(types.intp), generate
 
 
-@_compiled
-def _aligned(rows, lanes):  # type: ignore[no-untyped-def]
+def _aligned(rows: int, lanes: int) -> np.ndarray:
     """Zeros (rows, lanes) at an address that whole vectors may be read from."""
     room = np.zeros(rows * lanes + 8)
     skip = ((64 - room.ctypes.data % 64) % 64) // 8
     return room[skip : skip + rows * lanes].reshape((rows, lanes))
+
+
+@_compiled
+def _keep(column, lane, row):  # type: ignore[no-untyped-def]
+    """Copy one lane out. Loops, here and below, because slices take Numba seconds to compile."""
+    for i in range(row.shape[0]):
+        row[i] = column[i, lane]
 
 
 class _People(NamedTuple):
@@ -192,7 +200,7 @@ def _change(lane, v, one, entry, plan, aim, reset_state):  # type: ignore[no-unt
 def _leave(lane, v, lanes, out):  # type: ignore[no-untyped-def]
     """Write down how a patient ended and free the lane."""
     one = lanes.patient[lane]
-    out.state[one] = v.y[:, lane]
+    _keep(v.y, lane, out.state[one])
     out.day[one], out.status[one] = v.t[0, lane], lanes.code[lane]
     out.steps[one], out.step[one] = lanes.steps[lane], lanes.natural[lane]
     lanes.patient[lane], lanes.starting[lane] = -1, False
@@ -211,10 +219,12 @@ def _load(lane, one, v, lanes, people, plan, visits, aim, out):  # type: ignore[
         bad = bad or not np.isfinite(v.y[i, lane])
     begin = people.begin[one]
     v.t[0, lane] = begin
-    lanes.visit[lane] = np.searchsorted(visits, begin, side="right")
+    lanes.visit[lane] = 0
+    while lanes.visit[lane] < visits.shape[0] and visits[lanes.visit[lane]] <= begin:
+        lanes.visit[lane] += 1
     seen = lanes.visit[lane] - 1
     if people.fresh[one] and not bad and seen >= 0 and visits[seen] == begin:
-        out.recorded[one, seen] = v.y[:, lane]
+        _keep(v.y, lane, out.recorded[one, seen])
     first = plan.first[one]
     lanes.entry[lane] = _change(lane, v, one, first, plan, aim, people.reset_state)
     lanes.restart[lane], lanes.natural[lane] = 0.0, people.step[one]
@@ -298,7 +308,7 @@ def _move(lane, length, v, lanes, people, plan, visits, aim, out):  # type: igno
     visit = lanes.visit[lane]
     while visit < visits.shape[0] and visits[visit] <= there:
         if visits[visit] == there:
-            out.recorded[one, visit] = v.new[:, lane]
+            _keep(v.new, lane, out.recorded[one, visit])
         else:
             theta = (visits[visit] - v.t[0, lane]) / length
             _interpolate(lane, theta, v.y, v.new, v.k, aim.dense, out.recorded[one, visit])
@@ -344,7 +354,9 @@ def _judge(lane, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-u
 @_compiled
 def _find_lengths(v, lanes, aim, rates_at):  # type: ignore[no-untyped-def]
     """Length of step after a sudden change: the one that worked after the last, or from the rates."""
-    v.new[:] = v.u
+    for i in range(v.u.shape[0]):
+        for lane in range(v.u.shape[1]):
+            v.new[i, lane] = v.u[i, lane]
     _call_rates(rates_at, v.t.ctypes.data, v.y.ctypes.data, v.q.ctypes.data, v.new.ctypes.data)
     for lane in range(v.y.shape[1]):
         if lanes.starting[lane]:
@@ -355,20 +367,19 @@ def _find_lengths(v, lanes, aim, rates_at):  # type: ignore[no-untyped-def]
             lanes.starting[lane], lanes.untried[lane] = False, True
 
 
-@_compiled
-def _allocate(sizes, stages, parameters):  # type: ignore[no-untyped-def]
+def _allocate(kernel: VectorKernel, stages: int, parameters: int) -> tuple[_Vectors, _Lanes]:
     """Arrays of one thread, with nobody in its lanes."""
-    lanes, n, unknowns, stored, factors = sizes
+    lanes, n = kernel.lanes, kernel.states
     v = _Vectors(
         _aligned(max(parameters, 1), lanes),
-        _aligned(max(stored, 1), lanes),
+        _aligned(max(kernel.stored, 1), lanes),
         _aligned(n, lanes),
         _aligned(n, lanes),
         _aligned(n, lanes),
         _aligned(n, lanes),
         _aligned(stages * n, lanes),
-        _aligned(factors, lanes),
-        _aligned(unknowns, lanes),
+        _aligned(kernel.factors, lanes),
+        _aligned(kernel.unknowns, lanes),
         _aligned(n, lanes),
         _aligned(2, lanes),
         _aligned(1, lanes),
@@ -409,11 +420,10 @@ def _fill(counter, v, lanes, people, plan, visits, aim, out):  # type: ignore[no
     return active, loaded
 
 
-@_compiled
-def _run(addresses, sizes, counter, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy")
+def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
     """Integrate patients until the counter has passed the last; several threads may share one counter."""
     constants_at, rates_at, step_at, accept_at = addresses
-    v, lanes = _allocate(sizes, aim.dense.shape[1], people.parameters.shape[1])
     every = range(lanes.patient.shape[0])
     while True:
         active, loaded = _fill(counter, v, lanes, people, plan, visits, aim, out)
@@ -421,13 +431,15 @@ def _run(addresses, sizes, counter, people, plan, visits, aim, out):  # type: ig
             break
         if loaded > 0:
             _call_constants(constants_at, v.p.ctypes.data, v.q.ctypes.data)
-        if lanes.starting.any():
+        starting = False
+        for lane in every:
+            starting = starting or lanes.starting[lane]
+        if starting:
             _find_lengths(v, lanes, aim, rates_at)
         for lane in every:
             if lanes.patient[lane] >= 0:
                 left = _stop(lane, lanes, plan, people.end) - v.t[0, lane]
                 v.h[0, lane] = _length(lanes.natural[lane], left)
-        # Addresses are asked for at each turn, because an array named only before the loop would be freed.
         _call_step(
             step_at,
             v.t.ctypes.data,
@@ -491,9 +503,6 @@ def integrate(cohort: Cohort) -> Solved:
     at = kernel.addresses
     plan, tolerance = cohort.schedule, cohort.tolerance
     arguments = (
-        (at["constants"], at["rates"], at["step"], at["accept"]),
-        (kernel.lanes, kernel.states, kernel.unknowns, kernel.stored, kernel.factors),
-        counter.ctypes.data,
         _People(
             np.ascontiguousarray(cohort.parameters),
             np.ascontiguousarray(cohort.state),
@@ -523,11 +532,17 @@ def integrate(cohort: Cohort) -> Solved:
             solved.worst,
         ),
     )
+    addresses = (at["constants"], at["rates"], at["step"], at["accept"])
+
+    def work() -> None:
+        v, lanes = _allocate(kernel, method.dense.shape[1], cohort.parameters.shape[1])
+        _run(addresses, counter.ctypes.data, v, lanes, *arguments)
+
     workers = min(cohort.workers, -(-len(cohort.state) // kernel.lanes))
     if workers <= 1:
-        _run(*arguments)
+        work()
     else:
         with ThreadPoolExecutor(workers) as pool:
-            for done in [pool.submit(_run, *arguments) for _ in range(workers)]:
+            for done in [pool.submit(work) for _ in range(workers)]:
                 done.result()
     return solved

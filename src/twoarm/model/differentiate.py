@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from twoarm.errors import UnsupportedModelError
 from twoarm.model.equations import Model
@@ -24,7 +24,7 @@ def derivative(graph: Graph, node: int, state_index: int) -> int:
     >>> g.nodes[derivative(g, g.mul(x, x), 0)].op
     'add'
     """
-    return _forward(graph, [node], "state", state_index)[node]
+    return _forward(graph, [node], "state", (state_index,))[node].get(state_index, graph.const(0))
 
 
 def jacobian(model: Model) -> tuple[Graph, tuple[tuple[int, int, int], ...]]:
@@ -49,7 +49,7 @@ def parameter_derivatives(
 
 def time_derivative(graph: Graph, node: int, rate: Callable[[int], int]) -> int:
     """Node of d(node)/dt along a solution, appended to `graph`; `rate` gives the node of a state's rate."""
-    total = _forward(graph, [node], "time", 0)[node]
+    total = _forward(graph, [node], "time", (0,))[node].get(0, graph.const(0))
     bits = support(graph.nodes[: node + 1], "state")[node]
     for index in range(bits.bit_length()):
         if bits >> index & 1:
@@ -61,27 +61,36 @@ def _sparse(
     model: Model, roots: Sequence[int], leaf: str, columns: int
 ) -> tuple[Graph, tuple[tuple[int, int, int], ...]]:
     graph = Graph(model.nodes)
-    zero = graph.const(0)
-    entries = []
-    for column in range(columns):
-        found = _forward(graph, roots, leaf, column)
-        entries += [(row, column, found[root]) for row, root in enumerate(roots) if found[root] != zero]
+    tangents = _forward(graph, roots, leaf, range(columns))
+    entries = (
+        (row, column, node) for row, root in enumerate(roots) for column, node in tangents[root].items()
+    )
     return graph, tuple(sorted(entries))
 
 
-def _forward(graph: Graph, roots: Sequence[int], leaf: str, index: int) -> dict[int, int]:
-    """Differentiate `roots` and all they need by one leaf."""
-    depends = support(graph.nodes[: max(roots, default=-1) + 1], leaf)
+def _forward(
+    graph: Graph, roots: Sequence[int], leaf: str, columns: Container[int]
+) -> dict[int, dict[int, int]]:
+    """Differentiate `roots` and all they need by every leaf in `columns`, in one pass over the graph.
+
+    Returns
+    -------
+    dict of int to dict of int to int
+        For each node the nodes of its derivatives by column; what is absent is 0 whatever the values.
+    """
     zero, one = graph.const(0), graph.const(1)
-    tangents: dict[int, int] = {}
+    tangents: dict[int, dict[int, int]] = {}
     for i in reachable(graph.nodes, roots):
-        op, args, _ = graph.nodes[i]
-        if not depends[i] >> index & 1:
-            tangents[i] = zero
-        elif op == leaf:
-            tangents[i] = one
+        op, args, value = graph.nodes[i]
+        if op == leaf:
+            tangents[i] = {int(value): one} if int(value) in columns else {}
+        elif op in _FLAT or not args:
+            tangents[i] = {}
         else:
-            tangents[i] = _tangent(graph, i, args, [tangents[a] for a in args])
+            given = [tangents[a] for a in args]
+            acting = sorted(set().union(*given))
+            found = ((c, _tangent(graph, i, args, [g.get(c, zero) for g in given])) for c in acting)
+            tangents[i] = {column: node for column, node in found if node != zero}
     return tangents
 
 
