@@ -160,7 +160,7 @@ def test_swimmer_marks_what_happened(patients):
     assert len(lines["Death"].get_xdata()) == own["death_day"].notna().sum()
     assert len(lines["Progression"].get_xdata()) == own["progression_day"].notna().sum()
     assert len(figure.axes[0].patches) == 2 * len(own)
-    assert {"On treatment", "Followed", "First response", "Alive at cut-off"} <= set(texts(figure))
+    assert {"On treatment", "Followed", "First response", "Alive when last seen"} <= set(texts(figure))
 
 
 def test_bands_are_quantiles_over_the_arm(courses, arms):
@@ -223,7 +223,7 @@ def test_hazard_ratios_shows_every_draw_or_quantiles():
     few = pd.DataFrame({"hazard_ratio_os": [0.5, 0.7, 1.2, np.nan]})
     figure = figures.hazard_ratios(few)
     assert len(figure.axes[0].collections[0].get_offsets()) == 3
-    assert any("better in 67 % of draws" in t for t in texts(figure))
+    assert any("better in 2 of 3 draws" in t for t in texts(figure))
     many = pd.DataFrame({"hazard_ratio_os": np.linspace(0.5, 0.9, 1000)})
     assert len(figures.hazard_ratios(many, dots=40).axes[0].collections[0].get_offsets()) == 40
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from twoarm.errors import MissingColumnError, UnnamedArmError
-from twoarm.report import Findings, write_report
+from twoarm.report import Findings, pictures, write_report
 from twoarm.report.page import render
-from twoarm.report.tables import failures, headline, main_table, misses_first, tiles
+from twoarm.report.tables import failures, headline, main_table, misses, misses_first, tiles
 
 from . import synthetic
 
@@ -82,8 +82,8 @@ def test_says_what_it_is_not_for_first_and_last(page):
 def test_answer_stands_before_the_sections(page):
     text = page.text()
     assert (
-        "Fusion 3 mg/kg against Cytotoxic 75 mg/m²: hazard ratio of OS 0.68, 95 % interval 0.56 to 0.82."
-        in text
+        "Fusion 3 mg/kg against Cytotoxic 75 mg/m²: predicted hazard ratio of OS 0.68, 95 % interval 0.56 to "
+        "0.82, in favor of Fusion 3 mg/kg. The model misses 1 of 1 published results of Experimental" in text
     )
     assert "The interval covers chance in one trial of 600 patients" in text
 
@@ -130,7 +130,10 @@ def test_ids_are_unique(page):
 
 def test_fitted_and_predicted_stand_in_two_tables(page):
     text = page.text()
-    predicted, fitted = text.index("Predicted: these rows tuned nothing"), text.index("Fitted: these rows")
+    predicted, fitted = (
+        text.index("Predicted: these rows tuned nothing"),
+        text.index("Fitted: rows of cohorts"),
+    )
     assert predicted < fitted
     assert "os_intercept" in text[fitted - 600 : fitted]
     assert text.count("OAK took no squamous after PD-1") == 1
@@ -293,3 +296,85 @@ def test_nothing_known_reads_as_a_dash(tmp_path):
 
 def test_page_is_small_enough_to_mail(html):
     assert len(html) < 2_000_000
+
+
+def test_misses_stand_on_top_cohort_by_cohort(findings):
+    said = misses(findings)
+    assert said is not None
+    assert said.summary == "Of 4 published results that tuned nothing, the same model misses 2."
+    first, words = said.cohorts[0]
+    assert first == "Experimental 3 mg/kg, phase 1"
+    assert (
+        words.replace("\N{NO-BREAK SPACE}", " ")
+        == "median PFS 9.3 (6.1 to 11.7) months published, 5.6 (4.4 to 7.5) months predicted."
+    )
+    text = Page(render(findings._replace(courses=None, changes=None))).text()
+    assert text.index(said.summary) < text.index("Main results with")
+    assert misses(findings._replace(comparison=None)) is None
+
+
+def test_miss_of_the_arm_that_is_asked_about_goes_into_the_answer(findings):
+    arms = ["control", "control", "experimental", "control", "experimental", "control"]
+    answer, _ = headline(findings._replace(comparison=findings.comparison.assign(arm=arms)))
+    assert "misses 1 of 1 published results of Experimental 3 mg/kg, phase 1." in answer
+
+
+def test_interval_with_no_difference_in_it_is_said_to_have_it(findings):
+    answer, _ = headline(findings._replace(measures=findings.measures.assign(high=1.2), comparison=None))
+    assert answer.endswith("95 % interval 0.56 to 1.20, which includes no difference.")
+
+
+def test_primary_endpoint_leads_the_main_table(findings):
+    names = [row[0] for row in main_table(findings).rows]
+    assert names[:4] == [
+        "Hazard ratio of OS",
+        "Median OS, months",
+        "Hazard ratio of PFS",
+        "Median PFS, months",
+    ]
+
+
+def test_toxicity_and_baseline_have_a_column_an_arm(findings):
+    rows = [
+        ("fever", a, g, v, v - 1, v + 1) for a, g, v in (("experimental", 1, 40), ("experimental", 3, 12))
+    ]
+    rows += [("rash", a, 3, 20.0, 18.0, 22.0) for a in ("experimental", "control")]
+    toxicity = pd.DataFrame(rows, columns=["kind", "arm", "grade", "value", "low", "high"])
+    baseline = pd.DataFrame({"characteristic": ["Age"], "experimental": ["64"], "control": ["63"]})
+    own = least()._replace(toxicity=toxicity, baseline=baseline)
+    text = Page(render(own)).text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "Rash 20 % (18 to 22) 20 % (18 to 22) Fever 40 % (39 to 41) 12 % (11 to 13)" in text
+    assert "fusion, grade ≥ 3" in text
+    assert "fusion, n = 1 cytotoxic, n = 1 Age 64 63" in text
+
+
+def test_all_draws_stand_beside_one(findings):
+    day = np.arange(300.0)
+    table = pd.concat(
+        pd.DataFrame({"endpoint": "OS", "arm": arm, "day": day, "survival": 0.99**day, "draws": 64})
+        for arm in findings.arms
+    )
+    table = table.assign(low=table["survival"] * 0.9, high=table["survival"].clip(upper=0.9) * 1.1)
+    own = pictures.survival(findings._replace(survival_draws=table))
+    assert len(own) == 3
+    assert "median of 64 draws" in own[0].caption
+    assert "0.68 (95 % interval 0.56 to 0.82 over 64 draws, patients and chance)" in own[0].svg
+    assert "in one trial" in own[1].caption
+
+
+def test_deaths_are_no_step_on_the_way_to_the_analysis(findings):
+    steps = ["randomized", "treated", "treatment ended", "died", "simulation failed", "analyzed"]
+    rows = [
+        (step, arm, n) for arm in findings.arms for step, n in zip(steps, (9, 9, 7, 5, 1, 9), strict=True)
+    ]
+    flow = pd.DataFrame(rows, columns=["step", "arm", "count"]).assign(detail="")
+    drawn = pictures.flow(findings._replace(flow=flow))[0].svg
+    assert "Died (n" not in drawn
+    assert drawn.count("still on treatment 2") == drawn.count("died 5, alive or lost 4") == 2
+    assert "simulation failed 1" in drawn
+
+
+def test_pulses_that_weekly_points_miss_are_named_and_not_drawn(findings):
+    said = [picture.caption for picture in pictures.mechanism(findings)]
+    assert "Not shown: cytotoxic in blood" in said[0]
+    assert "Not shown: interleukin-6" in said[2]

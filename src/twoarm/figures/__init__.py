@@ -12,7 +12,7 @@ from .flow import consort
 from .forest import hazard_ratios, predicted_published, subgroups, uncertainty
 from .response import spider, swimmer, waterfall
 from .style import arm_colors, svg
-from .survival import kaplan_meier
+from .survival import kaplan_meier, survival_range
 
 __all__ = [
     "arm_colors",
@@ -26,6 +26,7 @@ __all__ = [
     "selectivity",
     "spider",
     "subgroups",
+    "survival_range",
     "svg",
     "swimmer",
     "uncertainty",

@@ -36,9 +36,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BIOMARKERS = ("nk_blood", "cd8_blood", "treg_blood", "eosinophils", "il6", "effector_tumor")
+BIOMARKERS = (
+    "nk_blood",
+    "cd8_blood",
+    "treg_blood",
+    "effector_tumor",
+    "eosinophils",
+    "neutrophils",
+    "ifng",
+    "scd25",
+    "il6",
+)
 EXPOSURES = (
     "drug_central_nM",
+    "drug_tumor_nM",
     "cytotoxic_central_nM",
     "competitor_central_nM",
     "occupancy_pd1_blood",
@@ -46,6 +57,8 @@ EXPOSURES = (
 )
 # From the cells that ought to hear the cytokine to those that ought not.
 CELL_CLASSES = ("precursor", "effector", "exhausted", "bystander", "treg_tumor", "treg", "nk")
+PULSES = ("cytotoxic_central_nM", "il6")  # over within days of a dose: a weekly curve would show them wrong
+_PULSE_STEP = 1.0  # day; the widest step that still shows them
 _DECADES = 1e-4  # of the top: what lies further down on a logarithmic axis is gone
 _FEWEST = 0.1  # of an arm's patients: with fewer left a quantile says little and the curve stops
 
@@ -160,7 +173,7 @@ def _finish(
     label = "\n".join(wrap(shorten(title_case(attributes["label"]), 58), 30))
     axes.set_title(label, fontsize=8.5, pad=14)
     unit = unit_words(attributes.get("units", ""))
-    unit = "" if unit == "fraction" and top > 1.5 else unit  # a number of cells has no unit either
+    unit = "cells" if unit == "fraction" and top > 1.5 else unit  # a number of cells has no unit either
     axes.text(0, 1.03, unit, transform=axes.transAxes, color=MUTED, fontsize=7.5, va="bottom")
     if log and top > 0:
         axes.set_yscale("log")
@@ -174,6 +187,13 @@ def _finish(
     axes.set_xlabel("Months")
 
 
+def unseen(courses: xr.Dataset) -> list[str]:
+    """Pulses that the steps of these curves are too wide to show."""
+    day = np.asarray(courses["day"].values, dtype=float)
+    wide = len(day) > 1 and float(np.median(np.diff(day))) > _PULSE_STEP
+    return [v for v in PULSES if wide and v in courses]
+
+
 def exposure(
     courses: xr.Dataset,
     arms: pd.Series,
@@ -182,8 +202,10 @@ def exposure(
     names: Mapping[str, str] | None = None,
     width: float = FULL_WIDTH,
 ) -> Figure:
-    """Concentrations in blood (logarithmic) and occupancy of PD-1 by arm; see `bands`."""
-    present = [v for v in EXPOSURES if v in courses and float(np.nanmax(courses[v].values, initial=0.0)) > 0]
+    """Concentrations in blood (logarithmic) and occupancy of PD-1 by arm, but for `unseen`; see `bands`."""
+    hidden = unseen(courses)
+    present = [v for v in EXPOSURES if v in courses and v not in hidden]
+    present = [v for v in present if float(np.nanmax(courses[v].values, initial=0.0)) > 0]
     logarithmic = [v for v in present if v.endswith("_nM")]
     return bands(courses, arms, present, logarithmic=logarithmic, days=days, names=names, width=width)
 
@@ -197,7 +219,9 @@ def biomarkers(
     names: Mapping[str, str] | None = None,
     width: float = FULL_WIDTH,
 ) -> Figure:
-    """Cells and cytokines by arm; the tumor's effector cells on a logarithmic axis; see `bands`."""
+    """Cells and cytokines by arm, but for `unseen`; the tumor's effector cells on a logarithmic axis."""
+    hidden = unseen(courses)
+    variables = [v for v in variables if v not in hidden]
     logarithmic = [v for v in variables if v.endswith("_tumor")]
     return bands(courses, arms, variables, logarithmic=logarithmic, days=days, names=names, width=width)
 

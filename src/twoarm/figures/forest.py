@@ -17,6 +17,7 @@ from .style import (
     PAPER,
     RULE,
     THIRD,
+    level_words,
     new_figure,
     shorten,
     styled,
@@ -110,6 +111,8 @@ def _ratio_ticks(axes: Axes, low: float, high: float) -> None:
     ticks = [
         t for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 3.0, 5.0) if low <= t <= high
     ]
+    if len(ticks) < 4:
+        ticks = [t for t in np.arange(1, 31).round() / 10 if low <= t <= high]
     axes.set_xlim(low, high)
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.set_xticks([], minor=True)
@@ -144,7 +147,7 @@ def subgroups(table: pd.DataFrame, *, width: float = FULL_WIDTH) -> Figure:
         axes.hlines(rows, low, high, color=EXPERIMENTAL, linewidth=1.8, zorder=2)
         axes.plot(middle, rows, "s", markersize=5, color=EXPERIMENTAL, markeredgecolor=PAPER, zorder=3)
         levels = [
-            f"{shorten(title_case(stratum), 24)}: {shorten(str(level).replace('_', ' '), 24)}, n = {n:.0f}"
+            f"{shorten(title_case(stratum), 24)}: {shorten(level_words(level), 24)}, n = {n:.0f}"
             for stratum, level, n in table[["stratum", "level", "n"]].itertuples(index=False)
         ]
         axes.set_yticks(rows, levels)
@@ -189,7 +192,7 @@ def hazard_ratios(
     n = len(values)
     shown = values if n <= dots else np.quantile(values, (np.arange(dots) + 0.5) / dots)
     with styled():
-        figure = new_figure(width, 2.5)
+        figure = new_figure(width, 1.9 if n <= 15 else 2.5)
         axes = figure.subplots()
         axes.set_xscale("log")
         if n:
@@ -207,13 +210,14 @@ def _stack_dots(axes: Axes, values: np.ndarray) -> None:
     """Dots in columns one dot wide; teal where the experimental arm does better, orange where not."""
     left, right = (float(np.log(x)) for x in axes.get_xlim())
     bin_width = (right - left) / 46
-    columns = np.floor((np.log(values) - left) / bin_width)
+    # Columns are counted from a ratio of 1, so that no dot stands on the wrong side of it.
+    columns = np.floor(np.log(values) / bin_width)
     heights = np.zeros(len(values))
     for column in np.unique(columns):
         own = np.flatnonzero(columns == column)
         heights[own] = np.arange(len(own)) + 0.5
-    places = np.exp(left + (columns + 0.5) * bin_width)
-    top = max(heights.max() + 1.0, 6.5)
+    places = np.exp((columns + 0.5) * bin_width)
+    top = max(heights.max() + 1.0, 4.0)
     colors = [EXPERIMENTAL if v < 1 else CONTROL for v in values]
     axes.scatter(places, heights, s=64, c=colors, edgecolors=PAPER, linewidths=0.6, zorder=3)
     axes.set_ylim(-1.3, top)
@@ -224,14 +228,14 @@ def _draw_summary(axes: Axes, values: np.ndarray) -> None:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
     axes.plot([low, high], [-0.6, -0.6], color=INK, linewidth=1.8, zorder=3)
     axes.plot([middle], [-0.6], marker="o", markersize=5, color=INK, zorder=4)
-    better = np.mean(values < 1)
+    better = int((values < 1).sum())
     text = f"Median {middle:.2f}, middle 90 % {low:.2f} to {high:.2f}"
     axes.set_title(text, fontsize=9, pad=20)
     axes.text(
         0,
         1.03,
-        f"experimental arm better in {100 * better:.0f} % of draws (teal), "
-        f"worse or equal in {100 * (1 - better):.0f} % (orange)",
+        f"experimental arm better in {better} of {len(values)} draws (teal), "
+        f"worse or equal in {len(values) - better} (orange)",
         transform=axes.transAxes,
         color=MUTED,
         fontsize=8,

@@ -311,4 +311,4 @@ def _swimmer_key() -> tuple[list[Artist], list[str]]:
         )
         labels.append(label)
     handles.append(Line2D([], [], linestyle="none", marker=">", markersize=3.5, color=MUTED))
-    return handles, [*labels, "Alive at cut-off"]
+    return handles, [*labels, "Alive when last seen"]

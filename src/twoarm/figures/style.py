@@ -174,6 +174,32 @@ def arm_title(names: Mapping[str, str] | None, arm: str, letters: int = 48) -> s
     return "\n".join([*lines[:1], *(shorten(" ".join(lines[1:]), letters) for _ in lines[1:2])])
 
 
+def short_names(names: Mapping[str, str]) -> dict[str, str]:
+    """Each arm's name up to its first number, as long as no two arms then read the same.
+
+    Examples
+    --------
+    >>> short_names({"a": "IBI363 3 mg/kg every 3 weeks", "b": "Docetaxel 75 mg/m2"})
+    {'a': 'IBI363', 'b': 'Docetaxel'}
+    >>> short_names({"a": "IBI363 1 mg/kg", "b": "IBI363 3 mg/kg"})["a"]
+    'IBI363 1 mg/kg'
+    """
+    short = {arm: re.split(r"\s(?=\d)", str(name).strip(), maxsplit=1)[0] for arm, name in names.items()}
+    return short if len(set(short.values())) == len(short) else {a: str(n) for a, n in names.items()}
+
+
+def level_words(level: object) -> str:
+    """Say a level of a stratum as a reader writes it.
+
+    Examples
+    --------
+    >>> level_words("non_asia"), level_words("asia"), level_words("acquired")
+    ('outside Asia', 'Asia', 'acquired')
+    """
+    words = {"asia": "Asia", "non_asia": "outside Asia"}
+    return words.get(str(level), str(level).replace("_", " "))
+
+
 def unit_words(unit: object) -> str:
     """Say a unit as a reader writes it.
 

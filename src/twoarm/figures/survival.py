@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,14 @@ import pandas as pd
 from .style import (
     DAYS_PER_MONTH,
     FULL_WIDTH,
+    INK,
     MUTED,
     RULE,
     arm_colors,
     by_arm,
     month_ticks,
     new_figure,
+    short_names,
     shorten,
     styled,
     title_case,
@@ -102,14 +105,88 @@ def kaplan_meier(
             _draw_published(axes, published, colors)
         if medians is not None:
             _draw_medians(axes, medians, colors, end)
-        axes.set_ylabel(_ENDPOINTS.get(endpoint, f"{endpoint}, %"))
-        axes.set_ylim(0, 1.02)
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
+        _survival_axis(axes, endpoint)
         ticks = month_ticks(axes, end)
-        axes.set_xlabel("Months since randomization")
         _draw_key(key, _key_rows(curves, medians, published, shown, colors, note))
-        _draw_risk(risk, curves, shown, colors, ticks, end)
+        _draw_risk(risk, curves, short_names(shown), colors, ticks, end)
     return figure
+
+
+def survival_range(
+    table: pd.DataFrame,
+    *,
+    endpoint: str,
+    published: pd.DataFrame | None = None,
+    title: str = "",
+    note: str = "",
+    caption: Sequence[str] = (),
+    months: float | None = None,
+    names: Mapping[str, str] | None = None,
+    width: float = FULL_WIDTH,
+) -> Figure:
+    """Survival over many trials: the middle one of them as a line, all of them as a band.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``arm``, ``day`` [day], ``survival`` (median over trials), ``low``, ``high`` (least and greatest), all
+        0 to 1.
+    endpoint : str
+        "PFS", "OS", or another name for the y axis.
+    published : pandas.DataFrame, optional
+        Dashed overlay, as in `kaplan_meier`.
+    title : str
+        A line above the key, for a figure that stands alone.
+    note : str
+        A line under the key, as the hazard ratio.
+    caption : sequence of str
+        Lines below the axis, for a figure that stands alone.
+    months : float, optional
+        Where the axis ends [month]; by default with the table.
+    names : mapping, optional
+        What to call an arm in the figure.
+    width : float
+        Inch.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    table = by_arm(table, names)
+    arms = list(dict.fromkeys(table["arm"]))
+    colors = arm_colors(arms)
+    rows = [(shorten((names or {}).get(arm, title_case(arm)), 92), colors[arm], "-") for arm in arms]
+    if published is not None:
+        for arm, label in published[["arm", "label"]].drop_duplicates().itertuples(index=False):
+            rows.append((shorten(label, 92), colors.get(str(arm), MUTED), "--"))
+    rows += [(note, MUTED, "")] if note else []
+    end = months if months is not None else float(table["day"].max()) / DAYS_PER_MONTH
+    with styled():
+        heights = [_KEY_ROW * len(rows) + 0.05, 3.2, _KEY_ROW * len(caption) + 0.01]
+        lines = wrap(title, 80)
+        figure = new_figure(width, sum(heights) + 0.1 + 0.24 * len(lines))
+        key, axes, below = figure.subplots(3, 1, height_ratios=heights)
+        if lines:
+            figure.suptitle("\n".join(lines), x=0.005, ha="left", fontsize=11, fontweight="bold", color=INK)
+        for arm, part in table.groupby("arm", sort=False):
+            month, color = part["day"] / DAYS_PER_MONTH, colors[str(arm)]
+            axes.fill_between(month, part["low"], part["high"], color=color, alpha=0.18, linewidth=0)
+            axes.plot(month, part["survival"], color=color, linewidth=2.2, label=str(arm), zorder=3)
+        if published is not None:
+            _draw_published(axes, published, colors)
+        axes.axhline(0.5, color=RULE, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+        _survival_axis(axes, endpoint)
+        month_ticks(axes, end)
+        _draw_key(key, rows)
+        _draw_key(below, [(line, MUTED, "") for line in caption])
+    return figure
+
+
+def _survival_axis(axes: Axes, endpoint: str) -> None:
+    axes.set_ylabel(_ENDPOINTS.get(endpoint, f"{endpoint}, %"))
+    axes.set_ylim(0, 1.02)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
+    axes.set_xlabel("Months since randomization")
 
 
 def _end_month(curves: pd.DataFrame) -> float:
@@ -209,7 +286,7 @@ def _key_rows(
 
 def _draw_key(axes: Axes, rows: list[tuple[str, str, str]]) -> None:
     axes.set_axis_off()
-    axes.set(xlim=(0, 1), ylim=(len(rows), 0))
+    axes.set(xlim=(0, 1), ylim=(max(len(rows), 1), 0))
     for index, (text, color, line) in enumerate(rows):
         if line:
             dashes = "-" if line == "-" else (0, (4, 2.2))

@@ -46,9 +46,17 @@ class Findings(NamedTuple):
         ``note``.
     flow : pandas.DataFrame, optional
         CONSORT counts: ``step``, ``arm`` ("" before randomization), ``count``; optional ``detail``.
+    baseline : pandas.DataFrame, optional
+        ``characteristic``, and a column of text for each arm.
+    toxicity : pandas.DataFrame, optional
+        Patients with an event: ``kind``, ``arm``, ``grade`` (that or worse), ``value``, ``low``, ``high`` [%;
+        median, least and greatest over draws of the card].
     survival : pandas.DataFrame, optional
         Kaplan-Meier: ``endpoint`` (PFS, OS), ``arm``, ``day``, ``survival``, ``low``, ``high``, ``at_risk``,
         ``censored``.
+    survival_draws : pandas.DataFrame, optional
+        Survival over draws of the card: ``endpoint``, ``arm``, ``day``, ``survival`` (median), ``low``,
+        ``high`` (least and greatest), ``draws`` (how many).
     medians : pandas.DataFrame, optional
         ``endpoint``, ``arm``, ``median``, ``low``, ``high`` [day]; infinite means not reached.
     published_survival : pandas.DataFrame, optional
@@ -62,8 +70,8 @@ class Findings(NamedTuple):
     comparison : pandas.DataFrame, optional
         Predicted against published: ``label``, ``endpoint``, ``unit``, ``published``, ``published_low``,
         ``published_high``, ``predicted``, ``predicted_low``, ``predicted_high``, ``use`` (calibrate,
-        validate, none); optional ``n``, ``source``, ``differences`` (between the populations, in words),
-        ``verdict`` (outside, inside, no interval), ``z``.
+        validate, none); optional ``arm``, ``n``, ``source``, ``differences`` (between the populations,
+        in words), ``verdict`` (outside, inside, no interval), ``z``.
     draws : pandas.DataFrame, optional
         One row a draw of the molecule card: ``draw``, ``hazard_ratio_os``; optional ``hazard_ratio_pfs``.
     shares : pandas.DataFrame, optional
@@ -88,7 +96,10 @@ class Findings(NamedTuple):
     setting: Mapping[str, str] = _NOTHING
     molecules: Mapping[str, pd.DataFrame] = MappingProxyType({})
     flow: pd.DataFrame | None = None
+    baseline: pd.DataFrame | None = None
+    toxicity: pd.DataFrame | None = None
     survival: pd.DataFrame | None = None
+    survival_draws: pd.DataFrame | None = None
     medians: pd.DataFrame | None = None
     published_survival: pd.DataFrame | None = None
     changes: pd.DataFrame | None = None

@@ -91,6 +91,7 @@ def render(findings: Findings) -> str:
             findings=findings,
             answer=answer,
             covers=covers,
+            misses=tables.misses(findings),
             failures=tables.failures(findings),
             tiles=tables.tiles(findings),
             main=tables.main_table(findings),
@@ -98,13 +99,15 @@ def render(findings: Findings) -> str:
             response=pictures.response(findings),
             mechanism=pictures.mechanism(findings),
             flow=pictures.flow(findings),
+            baseline=tables.baseline_table(findings),
+            toxicity=tables.toxicity_table(findings),
             comparison=pictures.predicted_published(findings),
             uncertainty=pictures.uncertainty(findings),
             predicted=predicted,
             fitted=fitted,
             tuned=_tuned(findings),
             strata=pictures.strata(findings),
-            subgroups=None if findings.subgroups is None else tables.subgroup_table(findings.subgroups),
+            subgroups=tables.subgroup_table(findings),
             molecules=_molecules(findings),
             sources=_sources(keys),
             keys=keys - {bibliography.ASSUMED},
@@ -156,8 +159,9 @@ def _fitted_and_predicted(findings: Findings) -> tuple[tables.Table | None, tabl
     ordered = tables.misses_first(findings.comparison)
     is_fitted = ordered["use"].astype(str) == "calibrate"
     fitted, predicted = ordered[is_fitted], ordered[~is_fitted]
+    open_to = "Fitted: rows of cohorts that were tuned to; agreement here proves little"
     return (
-        tables.comparison_table(fitted, "Fitted: these rows were used to tune") if len(fitted) else None,
+        tables.comparison_table(fitted, open_to) if len(fitted) else None,
         tables.comparison_table(predicted, "Predicted: these rows tuned nothing") if len(predicted) else None,
     )
 

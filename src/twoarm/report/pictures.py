@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from twoarm import figures
-from twoarm.figures.curves import BIOMARKERS, CELL_CLASSES, EXPOSURES
+from twoarm.figures.curves import BIOMARKERS, CELL_CLASSES, EXPOSURES, unseen
 from twoarm.figures.survival import months_text
 
 from .findings import Findings
-from .tables import MISSING, misses_first, number, with_interval
+from .tables import MISSING, between, misses_first, number, with_interval
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
 _ENDPOINTS = {"PFS": "progression-free survival", "OS": "overall survival"}
 _HALF_A_YEAR = 182.0  # days shown of exposure and biomarkers: single cycles stay visible
+_DASHED = " Dashed: published, in other patients; the differences are listed further down."
 _LANES = {"treatment_end", "last_day"}
 
 
@@ -40,21 +43,87 @@ def survival(findings: Findings) -> list[Picture]:
         return []
     pictures = []
     for endpoint in sorted(table["endpoint"].unique(), key=lambda e: (e != "OS", e)):
+        pictures += survival_draws(findings, endpoint)
         own = table[table["endpoint"] == endpoint]
-        medians, published = _of(findings.medians, endpoint), _of(findings.published_survival, endpoint)
-        note = _hazard_ratio(findings, endpoint)
+        medians, published = _of(findings.medians, endpoint), published_curves(findings, endpoint)
+        note = hazard_ratio(findings, endpoint) if findings.draws is None else ""
         figure = figures.kaplan_meier(
             own, endpoint=endpoint, medians=medians, published=published, note=note, names=findings.arms
         )
         words = _ENDPOINTS.get(endpoint, endpoint)
         alt = f"Kaplan-Meier curves of {words} by arm. {_say_medians(findings, medians)} {note}"
-        caption = f"{words.capitalize()}. Bands: 95 % confidence; ticks: censored; below: patients at risk."
-        if published is not None:
-            caption += " Dashed: published, other patients; the differences are listed further down."
-        if findings.draws is not None:
-            caption += " The curves are of one draw of the card; the hazard ratio is over all draws."
+        caption = f"{words.capitalize()}{_one_trial(findings)}. Bands: 95 % confidence; ticks: censored."
+        caption += _DASHED if published is not None else ""
         pictures.append(_picture(figure, f"survival-{endpoint}", alt, caption))
     return pictures
+
+
+def survival_draws(
+    findings: Findings, endpoint: str, *, title: str = "", below: Sequence[str] = ()
+) -> list[Picture]:
+    """Survival over all draws of the card; nothing where there is one.
+
+    Parameters
+    ----------
+    findings : Findings
+        What a report is made from.
+    endpoint : str
+        "PFS" or "OS".
+    title : str
+        Over a figure that stands alone.
+    below : sequence of str
+        Lines below a figure that stands alone.
+
+    Returns
+    -------
+    list of Picture
+        One or none.
+    """
+    table = _of(findings.survival_draws, endpoint)
+    if table is None:
+        return []
+    published = published_curves(findings, endpoint)
+    note, draws = hazard_ratio(findings, endpoint), int(table["draws"].max())
+    words = _ENDPOINTS.get(endpoint, endpoint)
+    figure = figures.survival_range(
+        table,
+        endpoint=endpoint,
+        published=published,
+        title=title,
+        note=note,
+        caption=below,
+        names=_with_medians(findings, endpoint),
+    )
+    caption = f"{words.capitalize()}. Lines: median of {draws} draws of the cards; bands: all of them."
+    caption += _DASHED if published is not None else ""
+    alt = f"Predicted {words} by arm over {draws} draws of the molecules' cards. {note}"
+    return [_picture(figure, f"survival-draws-{endpoint}", alt, caption)]
+
+
+def _with_medians(findings: Findings, endpoint: str) -> dict[str, str]:
+    """Name each arm with its pooled median."""
+    rows = findings.measures[findings.measures["quantity"].astype(str) == f"Median {endpoint}"]
+    said = {
+        str(row["arm"]): f"{number(row['value'], 'month')} months (95 % interval "
+        f"{between(row['low'], row['high'], 'month')})"
+        for row in rows.to_dict("records")
+    }
+    return {
+        arm: f"{name}: median {said[arm]}" if arm in said else name for arm, name in findings.arms.items()
+    }
+
+
+def published_curves(findings: Findings, endpoint: str) -> pd.DataFrame | None:
+    """Overlays of an endpoint, each said to be published."""
+    own = _of(findings.published_survival, endpoint)
+    if own is None:
+        return None
+    said = [f"{'' if str(label).startswith('Published') else 'Published: '}{label}" for label in own["label"]]
+    return own.assign(label=said)
+
+
+def _one_trial(findings: Findings) -> str:
+    return "" if findings.draws is None else " in one trial, the middle draw by hazard ratio of OS"
 
 
 def _of(table: pd.DataFrame | None, endpoint: str) -> pd.DataFrame | None:
@@ -64,7 +133,8 @@ def _of(table: pd.DataFrame | None, endpoint: str) -> pd.DataFrame | None:
     return None if own.empty else own
 
 
-def _hazard_ratio(findings: Findings, endpoint: str) -> str:
+def hazard_ratio(findings: Findings, endpoint: str) -> str:
+    """Say the hazard ratio of an endpoint and what its interval is over."""
     measures = findings.measures
     own = measures[measures["quantity"].astype(str).str.lower() == f"hazard ratio of {endpoint.lower()}"]
     if own.empty:
@@ -74,7 +144,8 @@ def _hazard_ratio(findings: Findings, endpoint: str) -> str:
         return ""
     text = f"Hazard ratio {number(row['value'])}"
     low, high = number(row.get("low", np.nan)), number(row.get("high", np.nan))
-    return text if MISSING in (low, high) else f"{text} (95 % CI {low} to {high})"
+    over = "" if findings.draws is None else f" over {len(findings.draws)} draws, patients and chance"
+    return text if MISSING in (low, high) else f"{text} (95 % interval {low} to {high}{over})"
 
 
 def _say_medians(findings: Findings, medians: pd.DataFrame | None) -> str:
@@ -98,8 +169,9 @@ def response(findings: Findings) -> list[Picture]:
                 figures.waterfall(patients, names=findings.arms),
                 "waterfall",
                 f"Best change in the sum of diameters, by arm. Patients with a fall of 30 % or more: {said}.",
-                "Best change of the sum of diameters from baseline, a bar a patient, colored by best overall "
-                "response. Dashed: −30 % (response) and +20 % (which RECIST counts from the nadir).",
+                f"Best change of the sum of diameters from baseline{_one_trial(findings)}, a bar a patient, "
+                "colored by best overall response: the deeper the better, progression in gray. Dashed: −30 % "
+                "(response) and +20 % (which RECIST counts from the nadir).",
             )
         )
     if findings.changes is not None and not findings.changes.empty:
@@ -117,7 +189,7 @@ def response(findings: Findings) -> list[Picture]:
                 figures.swimmer(patients, names=findings.arms),
                 "swimmer",
                 "Time on treatment and follow-up of sampled patients, with response, progression and death.",
-                "Time on treatment and follow-up. Patients spaced evenly along their follow-up.",
+                f"Time on treatment and follow-up{_one_trial(findings)}; patients spaced evenly along it.",
             )
         )
     return pictures
@@ -133,8 +205,9 @@ def mechanism(findings: Findings) -> list[Picture]:
     if any(v in courses for v in EXPOSURES):
         alt = "Concentrations in blood and PD-1 occupancy over time, median and middle 90 %, by arm."
         caption = (
-            "Exposure and PD-1 occupancy in the first half year, once a week, before a dose that is due. "
-            "Line: median patient; band: middle 90 %; patients off treatment included."
+            "Exposure and PD-1 occupancy in the first half year, once a week, before a dose that is due: "
+            "peaks are higher. Line: median patient; band: middle 90 %; patients off treatment included. "
+            f"Without the study's drug, PD-1 is held by antibody given before.{_left_out(courses, EXPOSURES)}"
         )
         pictures.append(
             _picture(
@@ -144,7 +217,8 @@ def mechanism(findings: Findings) -> list[Picture]:
     if any(f"pstat5_{c}" in courses for c in CELL_CLASSES):
         alt = "Peak STAT5 phosphorylation of each class of cells, by arm, median patient and middle 90 %."
         caption = (
-            "Who hears the cytokine: peak STAT5 phosphorylation per class of cells, from the card alone."
+            "Who hears the cytokine: the highest weekly STAT5 phosphorylation in each class of cells. Cells "
+            "of patients without the cytokine hear their own IL-2."
         )
         pictures.append(
             _picture(figures.selectivity(courses, arms, names=names), "selectivity", alt, caption)
@@ -153,7 +227,7 @@ def mechanism(findings: Findings) -> list[Picture]:
         alt = "Cells and cytokines over time, median and middle 90 % of patients, by arm."
         caption = (
             "Biomarkers in the first half year among patients still followed, off treatment included. "
-            "Line: median patient; band: middle 90 %."
+            f"Line: median patient; band: middle 90 %.{_left_out(courses, BIOMARKERS)}"
         )
         pictures.append(
             _picture(
@@ -161,6 +235,14 @@ def mechanism(findings: Findings) -> list[Picture]:
             )
         )
     return pictures
+
+
+def _left_out(courses: xr.Dataset, variables: Sequence[str]) -> str:
+    """Say which curves are not shown because they come and go between two points."""
+    labels = [str(courses[v].attrs.get("label", v)) for v in unseen(courses) if v in variables]
+    if not labels:
+        return ""
+    return f" Not shown: {', '.join(labels)}, which rises and falls between two weekly points."
 
 
 def strata(findings: Findings) -> list[Picture]:
@@ -176,7 +258,8 @@ def strata(findings: Findings) -> list[Picture]:
             for row in part.to_dict("records")
         )
         alt = f"{quantity} within strata. {said}"
-        caption = f"{quantity} within strata, 95 % intervals, not adjusted for looking at several."
+        caption = f"{quantity} within strata{_one_trial(findings)}, with 95 % intervals."
+        caption += " They are not adjusted for looking at several."
         pictures.append(_picture(figures.subgroups(part), f"strata-{len(pictures)}", alt, caption))
     return pictures
 
@@ -189,8 +272,28 @@ def flow(findings: Findings) -> list[Picture]:
         " ".join(str(row[c]) for c in ("step", "arm", "count") if str(row[c]))
         for row in findings.flow.to_dict("records")
     )
-    figure = figures.consort(findings.flow, names=findings.arms)
-    return [_picture(figure, "consort", alt, "Flow of virtual patients, after CONSORT.")]
+    figure = figures.consort(_consort_rows(findings.flow), names=findings.arms)
+    caption = f"Flow of virtual patients{_one_trial(findings)}, after CONSORT."
+    return [_picture(figure, "consort", alt, caption)]
+
+
+def _consort_rows(flow: pd.DataFrame) -> pd.DataFrame:
+    """Put deaths and failures into the box of those analyzed: they are no step on the way to it."""
+    rows = flow.assign(arm=flow["arm"].fillna("").astype(str))
+    count = {(row["arm"], row["step"]): int(row["count"]) for row in rows.to_dict("records")}
+    details = []
+    for row in rows.to_dict("records"):
+        own = {step: n for (arm, step), n in count.items() if arm == row["arm"]}
+        said = [str(row["detail"])] if isinstance(row.get("detail"), str) and row["detail"] else []
+        if row["step"] == "treatment ended" and "treated" in own:
+            said.append(f"still on treatment {own['treated'] - own['treatment ended']}")
+        if row["step"] == "analyzed":
+            if "died" in own:
+                said.append(f"died {own['died']}, alive or lost {own['analyzed'] - own['died']}")
+            if own.get("simulation failed"):
+                said.append(f"simulation failed {own['simulation failed']}")
+        details.append("; ".join(said))
+    return rows.assign(detail=details)[~rows["step"].isin(["died", "simulation failed"])]
 
 
 def predicted_published(findings: Findings) -> list[Picture]:
@@ -204,7 +307,10 @@ def predicted_published(findings: Findings) -> list[Picture]:
         f"{with_interval(row['predicted'], row['predicted_low'], row['predicted_high'])}"
         for row in ordered.head(12).to_dict("records")
     )
-    caption = "Published and predicted intervals side by side, the widest misses on top of each panel."
+    caption = (
+        "Published and predicted values with 95 % intervals side by side, the widest misses on top of each "
+        "panel; a diamond alone was published without an interval."
+    )
     figure = figures.predicted_published(ordered)
     return [_picture(figure, "predicted-published", f"Predicted against published. {said}", caption)]
 
@@ -229,7 +335,8 @@ def uncertainty(findings: Findings) -> list[Picture]:
                 figures.hazard_ratios(draws, column=column, endpoint=endpoint),
                 f"hazard-ratio-{endpoint}",
                 f"{alt}middle 90 % from {low:.2f} to {high:.2f}.",
-                f"{caption}molecule within the ranges of the card, tried in one trial.",
+                f"{caption}molecule within the ranges of the card, tried in one trial. A dot is an estimate "
+                "without its own interval, which the answer on top covers too.",
             )
         )
     if findings.shares is not None and not findings.shares.empty:

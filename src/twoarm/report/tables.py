@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from twoarm.figures.style import level_words, short_names, title_case
 
 from .findings import Findings
 
@@ -78,16 +80,41 @@ def with_interval(value: object, low: object, high: object, unit: str = "") -> s
 
 
 def main_table(findings: Findings) -> Table:
-    """One row a quantity, one column an arm, the last the comparison."""
+    """One row a quantity, one column an arm, the last the comparison; the primary's endpoint first."""
     measures, arms = findings.measures, findings.arms
+    draws = 0 if findings.draws is None else len(findings.draws)
     rows = []
-    for quantity in dict.fromkeys(measures["quantity"].astype(str)):
+    for quantity in sorted(dict.fromkeys(measures["quantity"].astype(str)), key=_rank(findings.primary)):
         part = measures[measures["quantity"].astype(str) == quantity]
         cells = [_cell(part, arm) for arm in [*arms, ""]]
         unit = str(part["unit"].iloc[0]) if "unit" in part else ""
-        rows.append([f"{quantity}, months" if unit == "month" else quantity, *cells])
+        of = f", median of {draws} draws" if draws > 1 and is_p_value(quantity) else ""
+        rows.append([f"{quantity}, months" if unit == "month" else f"{say(quantity)}{of}", *cells])
     compared = "" if len(arms) < 2 else "comparison"
     return Table("Main results with 95 % intervals", ["", *arms.values(), compared], rows)
+
+
+def _rank(primary: str) -> Callable[[str], tuple[int, int]]:
+    """Order quantities: of the primary's endpoint, of another time to an event, the rest; ratios first."""
+    first = {primary.rsplit(maxsplit=1)[-1]} if primary else set()
+
+    def rank(quantity: str) -> tuple[int, int]:
+        words = set(quantity.split())
+        place = 0 if words & first else 1 if words & {"OS", "PFS"} else 2
+        return place, 0 if quantity.lower().startswith("hazard ratio") else 1 if is_p_value(quantity) else 2
+
+    return rank
+
+
+def say(quantity: object) -> str:
+    """Say a quantity as a reader writes it.
+
+    Examples
+    --------
+    >>> say("Grade >= 3 events")
+    'Grade ≥ 3 events'
+    """
+    return str(quantity).replace(">=", "≥")
 
 
 def _cell(part: pd.DataFrame, arm: str) -> str:
@@ -100,57 +127,6 @@ def _cell(part: pd.DataFrame, arm: str) -> str:
     return with_interval(
         row["value"], row.get("low", np.nan), row.get("high", np.nan), str(row.get("unit", ""))
     )
-
-
-def headline(findings: Findings) -> tuple[str, str]:
-    """Answer in one sentence, and what its interval covers."""
-    measures = findings.measures
-    own = measures[measures["quantity"].astype(str) == findings.primary]
-    if own.empty:
-        return "", ""
-    row = own.iloc[0]
-    low, high = float(row.get("low", np.nan)), float(row.get("high", np.nan))
-    arms = list(findings.arms.values())
-    versus = f"{arms[0]} against {arms[-1]}" if len(arms) > 1 else "".join(arms[:1])
-    quantity = findings.primary[:1].lower() + findings.primary[1:]
-    if math.isnan(float(row["value"])):
-        return f"{versus}: {quantity} could not be estimated.", ""
-    text = f"{versus}: {quantity} {number(row['value'], str(row.get('unit', '')))}"
-    if math.isfinite(low) and math.isfinite(high):
-        text += f", 95 % interval {number(low)} to {number(high)}"
-    return f"{text}.", f"The interval covers {findings.covers.rstrip('.')}." if findings.covers else ""
-
-
-def failures(findings: Findings) -> str:
-    """Say how many patients could not be simulated to their end; nothing where all could."""
-    flow = findings.flow
-    if flow is None:
-        return ""
-    steps = flow["step"].astype(str)
-    failed = int(flow.loc[steps == "simulation failed", "count"].sum())
-    if not failed:
-        return ""
-    whole = int(flow.loc[steps == "randomized", "count"].sum())
-    return (
-        f"The simulation of {failed} of {whole} patients stopped before its end. "
-        "They are counted as censored on that day, so the results below lean on the others."
-    )
-
-
-def tiles(findings: Findings) -> list[tuple[str, str, str]]:
-    """(quantity, value, interval) of the comparisons of arms for the top of the page, the primary first."""
-    measures = findings.measures
-    comparisons = measures[measures["arm"].fillna("").astype(str) == ""]
-    comparisons = comparisons[~comparisons["quantity"].map(is_p_value).astype(bool)]
-    answer = []
-    known = comparisons[comparisons["value"].notna()].to_dict("records")
-    for row in sorted(known, key=lambda row: row["quantity"] != findings.primary)[:4]:
-        unit = str(row.get("unit", ""))
-        name = str(row["quantity"])
-        by_arm = ((measures["quantity"].astype(str) == name) & (measures["arm"].fillna("") != "")).any()
-        interval = between(row.get("low", np.nan), row.get("high", np.nan), unit)
-        answer.append((f"{name}, difference" if by_arm else name, number(row["value"], unit), interval))
-    return answer
 
 
 def say_p(p: float) -> str:
@@ -223,7 +199,7 @@ def comparison_table(rows: pd.DataFrame, caption: str) -> Table:
     body = []
     for _, row in rows.iterrows():
         unit = str(row["unit"])
-        shown = "%" if unit == "%" else "month" if unit.startswith("month") else ""
+        shown = shown_unit(unit)
         size = (
             f", n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{number(row['n'])}"
             if "n" in row and pd.notna(row["n"])
@@ -248,6 +224,18 @@ def comparison_table(rows: pd.DataFrame, caption: str) -> Table:
     return Table(caption, head, body, numeric=False)
 
 
+def shown_unit(unit: object) -> str:
+    """Say a unit of the evidence as `number` knows it.
+
+    Examples
+    --------
+    >>> shown_unit("months"), shown_unit("%"), shown_unit("ratio")
+    ('month', '%', '')
+    """
+    text = str(unit)
+    return "%" if text == "%" else "month" if text.startswith("month") else ""
+
+
 def _judged(row: pd.Series) -> str:
     if row["missed"]:
         return "miss"
@@ -256,6 +244,10 @@ def _judged(row: pd.Series) -> str:
 
 def _unbroken(row: pd.Series, column: str, unit: str) -> str:
     text = with_interval(row[column], row[f"{column}_low"], row[f"{column}_high"], unit)
+    return _together(text)
+
+
+def _together(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
@@ -274,18 +266,32 @@ def _text(value: object) -> str:
     return MISSING if value is None or value is pd.NaT else str(value)
 
 
-def subgroup_table(subgroups: pd.DataFrame) -> Table:
-    """One row a stratum's level, with its interval."""
-    rows = [
-        [
-            f"{row['stratum']}: {row['level']}".replace("_", " ").capitalize(),
-            str(row["quantity"]),
-            number(row["n"]),
-            with_interval(row["value"], row["low"], row["high"], _unit_of(row)),
-        ]
-        for row in subgroups.to_dict("records")
-    ]
-    return Table("Within strata", ["Stratum", "Quantity", "n", "Value (95 % interval)"], rows, numeric=False)
+def subgroup_table(findings: Findings) -> Table | None:
+    """One row a level of a stratum, one column a quantity; nothing where there are no strata."""
+    subgroups, names = findings.subgroups, findings.arms
+    if subgroups is None:
+        return None
+    quantities = list(dict.fromkeys(subgroups["quantity"].astype(str)))
+    rows = []
+    for (stratum, level), part in subgroups.groupby(["stratum", "level"], sort=False):
+        own = part.drop_duplicates("quantity").set_index("quantity")
+        cells = [_stratum_cell(own, quantity) for quantity in quantities]
+        rows.append([f"{title_case(stratum)}: {level_words(level)}", number(part["n"].max()), *cells])
+    heads = [_short_arm(quantity, names) for quantity in quantities]
+    return Table("Within strata, with 95 % intervals", ["Stratum", "Patients", *heads], rows, numeric=False)
+
+
+def _stratum_cell(own: pd.DataFrame, quantity: str) -> str:
+    if quantity not in own.index:
+        return ""
+    row = own.loc[quantity]
+    return with_interval(row["value"], row["low"], row["high"], _unit_of({**row, "quantity": quantity}))
+
+
+def _short_arm(quantity: str, names: Mapping[str, str]) -> str:
+    """Say the arm of "ORR, experimental" by the name of what it is given."""
+    head, comma, arm = quantity.partition(", ")
+    return f"{head}, {short_names(names).get(arm, arm)}" if comma else head
 
 
 def _unit_of(row: Mapping[Any, Any]) -> str:
@@ -293,3 +299,147 @@ def _unit_of(row: Mapping[Any, Any]) -> str:
     if "unit" in row:
         return str(row["unit"])
     return "%" if str(row["quantity"]).startswith(("ORR", "DCR")) else ""
+
+
+def baseline_table(findings: Findings) -> Table | None:
+    """Who was randomized, one column an arm."""
+    if findings.baseline is None or findings.baseline.empty:
+        return None
+    sizes = findings.patients["arm"].value_counts()
+    heads = {a: f"{n}, n = {sizes.get(a, 0)}" for a, n in findings.arms.items() if a in findings.baseline}
+    columns = {"characteristic": "", **heads}
+    return plain_table(findings.baseline, columns, "Baseline characteristics")
+
+
+def toxicity_table(findings: Findings) -> Table | None:
+    """Share of patients with each kind of event, any grade and 3 or worse, worst first."""
+    table = findings.toxicity
+    if table is None or table.empty:
+        return None
+    pairs = [(arm, grade) for arm in findings.arms for grade in sorted(table["grade"].unique())]
+    severe = table[table["grade"] >= 3].groupby("kind")["value"].max().sort_values(ascending=False)
+    by_place = table.set_index(["kind", "arm", "grade"])
+    rows = []
+    for kind in severe.index:
+        cells = [""] * len(pairs)
+        for column, pair in enumerate(pairs):
+            if (kind, *pair) in by_place.index:
+                value, low, high = by_place.loc[(kind, *pair), ["value", "low", "high"]]
+                cells[column] = _together(with_interval(value, low, high, "%"))
+        rows.append([f"{str(kind)[:1].upper()}{str(kind)[1:]}", *cells])
+    short = short_names(findings.arms)
+    heads = [f"{short[arm]}, {'any grade' if grade <= 1 else f'grade ≥ {grade}'}" for arm, grade in pairs]
+    caption = "Patients with an event by the data cut: median, and least to greatest over the draws"
+    return Table(caption, ["", *heads], rows, numeric=False)
+
+
+class Misses(NamedTuple):
+    """Published results that the model does not reproduce, a line a cohort."""
+
+    summary: str
+    cohorts: list[tuple[str, str]]  # whose, and what was published and predicted
+
+
+def headline(findings: Findings) -> tuple[str, str]:
+    """Answer in one sentence, what its interval says of the question, and what the interval covers."""
+    measures = findings.measures
+    own = measures[measures["quantity"].astype(str) == findings.primary]
+    if own.empty:
+        return "", ""
+    row = own.iloc[0]
+    low, high = float(row.get("low", np.nan)), float(row.get("high", np.nan))
+    arms = list(findings.arms.values())
+    versus = f"{arms[0]} against {arms[-1]}" if len(arms) > 1 else "".join(arms[:1])
+    quantity = findings.primary[:1].lower() + findings.primary[1:]
+    if math.isnan(float(row["value"])):
+        return f"{versus}: {quantity} could not be estimated.", ""
+    text = f"{versus}: predicted {quantity} {number(row['value'], str(row.get('unit', '')))}"
+    if math.isfinite(low) and math.isfinite(high):
+        text += f", 95 % interval {number(low)} to {number(high)}"
+        if findings.primary.lower().startswith("hazard ratio") and len(arms) > 1:
+            text += f", {_verdict(low, high, arms)}"
+    covers = f"The interval covers {findings.covers.rstrip('.')}." if findings.covers else ""
+    return " ".join([f"{text}.", *_worst(findings)]), covers
+
+
+def _verdict(low: float, high: float, arms: list[str]) -> str:
+    if low <= 1 <= high:
+        return "which includes no difference"
+    return f"in favor of {arms[0] if high < 1 else arms[-1]}"
+
+
+def _worst(findings: Findings) -> list[str]:
+    """Say which cohort the model misses most often, of the arm that is asked about where there is one."""
+    blind = _blind(findings)
+    if "arm" in blind and (blind["arm"] == next(iter(findings.arms))).any():
+        blind = blind[blind["arm"] == next(iter(findings.arms))]
+    missed = blind[blind["missed"]] if len(blind) else blind
+    if missed.empty:
+        return []
+    label = missed["label"].value_counts(sort=False).idxmax()
+    own = blind[blind["label"] == label]
+    return [f"The model misses {int(own['missed'].sum())} of {len(own)} published results of {label}."]
+
+
+def _blind(findings: Findings) -> pd.DataFrame:
+    """Rows of the comparison that tuned nothing, misses first."""
+    if findings.comparison is None or findings.comparison.empty:
+        return pd.DataFrame()
+    ordered = misses_first(findings.comparison)
+    return ordered[ordered["use"].astype(str) != "calibrate"]
+
+
+def misses(findings: Findings) -> Misses | None:
+    """Say every published result that is missed, cohort by cohort; nothing where there is none."""
+    blind = _blind(findings)
+    if blind.empty or not blind["missed"].any():
+        return None
+    missed = blind[blind["missed"]]
+    cohorts = [
+        (str(label), "; ".join(_pair(row) for _, row in part.iterrows()) + ".")
+        for label, part in missed.groupby("label", sort=False)
+    ]
+    summary = f"Of {len(blind)} published results that tuned nothing, the same model misses {len(missed)}."
+    return Misses(summary, cohorts)
+
+
+def _pair(row: pd.Series) -> str:
+    unit = shown_unit(row["unit"])
+    words = " months" if unit == "month" else ""
+    said = [
+        _together(with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], unit))
+        for name in ("published", "predicted")
+    ]
+    return f"{row['endpoint']} {said[0]}{words} published, {said[1]}{words} predicted"
+
+
+def failures(findings: Findings) -> str:
+    """Say how many patients could not be simulated to their end; nothing where all could."""
+    flow = findings.flow
+    if flow is None:
+        return ""
+    steps = flow["step"].astype(str)
+    failed = int(flow.loc[steps == "simulation failed", "count"].sum())
+    if not failed:
+        return ""
+    whole = int(flow.loc[steps == "randomized", "count"].sum())
+    return (
+        f"The simulation of {failed} of {whole} patients stopped before its end. "
+        "They are counted as censored on that day, so the results below lean on the others."
+    )
+
+
+def tiles(findings: Findings) -> list[tuple[str, str, str]]:
+    """(quantity, value, interval) of the comparisons of arms for the top of the page, the primary first."""
+    measures = findings.measures
+    comparisons = measures[measures["arm"].fillna("").astype(str) == ""]
+    comparisons = comparisons[~comparisons["quantity"].map(is_p_value).astype(bool)]
+    answer = []
+    known = comparisons[comparisons["value"].notna()].to_dict("records")
+    for row in sorted(known, key=lambda row: row["quantity"] != findings.primary)[:4]:
+        unit = str(row.get("unit", ""))
+        name = str(row["quantity"])
+        by_arm = ((measures["quantity"].astype(str) == name) & (measures["arm"].fillna("") != "")).any()
+        interval = between(row.get("low", np.nan), row.get("high", np.nan), unit)
+        answer.append((f"{name}, difference" if by_arm else name, number(row["value"], unit), interval))
+    return answer

@@ -17,6 +17,7 @@ from twoarm.entries import read_entries
 from twoarm.errors import NotARunError
 from twoarm.evidence.compare import compare
 from twoarm.evidence.read import read_curves, read_evidence
+from twoarm.figures.style import level_words
 from twoarm.report import Findings, write_report
 from twoarm.study import folder as files
 from twoarm.study.card import Study
@@ -24,6 +25,22 @@ from twoarm.study.pool import pool, shares
 from twoarm.trial.protocol import Protocol, read_protocol
 from twoarm.units import factor
 
+_LEFT = 0.05  # share of patients at risk below which a curve says little
+_CHARACTERISTICS = {
+    "age": "Age, years",
+    "female": "Female",
+    "ecog": "ECOG performance status",
+    "region": "Region",
+    "resistance": "Resistance to immunotherapy",
+    "sequence": "Immunotherapy and chemotherapy",
+    "weight": "Weight, kg",
+    "albumin": "Albumin, g/L",
+    "lesions": "Target lesions",
+    "sld_baseline": "Sum of diameters, mm",
+    "phenotype": "Immune phenotype",
+    "days_since_anti_pd1": "Days since the last anti-PD-1",
+}
+_LEVELS = ("female", "ecog")  # numbers that name levels
 _RATIOS = ("Hazard ratio of OS", "Hazard ratio of PFS")
 
 
@@ -100,7 +117,10 @@ def gather(folder: Path) -> Findings:
         setting=_setting(plan, study, protocol, record, middle),
         molecules=_molecules(plan),
         flow=_optional(middle / "flow.csv", "arm", "detail"),
+        baseline=_baseline(folder / "population.csv", middle / files.OUTCOMES),
+        toxicity=_toxicity(protocol, [place for place in places if "chance" not in place.name]),
         survival=_optional(middle / "survival.csv"),
+        survival_draws=_survival_draws([place for place in places if "chance" not in place.name]),
         medians=_optional(middle / "medians.csv"),
         published_survival=_published_curves(study),
         changes=_optional(middle / "changes.csv"),
@@ -131,6 +151,79 @@ def _draws(measures: pd.DataFrame) -> pd.DataFrame:
     wide = ratios.pivot(index="draw", columns="quantity", values="value")
     names = {quantity: f"hazard_ratio_{quantity.split()[-1].lower()}" for quantity in _RATIOS}
     return wide.rename(columns=names).rename_axis(columns=None).reset_index()
+
+
+def _survival_draws(places: list[Path]) -> pd.DataFrame | None:
+    """Median, least and greatest survival over the draws, to where one in 20 is left in each of them."""
+    tables = [table for place in places if (table := _optional(place / "survival.csv")) is not None]
+    if len(tables) < 2:
+        return None
+    rows = []
+    for (endpoint, arm), _ in tables[0].groupby(["endpoint", "arm"], sort=False):
+        own = [t[(t["endpoint"] == endpoint) & (t["arm"] == arm)].sort_values("day") for t in tables]
+        last = min(float(t["day"][t["at_risk"] >= _LEFT * t["at_risk"].max()].max()) for t in own)
+        day = np.arange(0.0, last + 1.0)
+        steps = [np.searchsorted(t["day"].to_numpy(float), day, side="right") - 1 for t in own]
+        curves = [t["survival"].to_numpy(float)[step] for t, step in zip(own, steps, strict=True)]
+        low, middle, high = np.quantile(np.array(curves), [0.0, 0.5, 1.0], axis=0)
+        rows.append(
+            pd.DataFrame({"day": day, "survival": middle, "low": low, "high": high}).assign(
+                endpoint=endpoint, arm=arm, draws=len(own)
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def _toxicity(protocol: Protocol, places: list[Path]) -> pd.DataFrame | None:
+    """Share of patients with each kind of event up to the cut: median, least and greatest over the draws."""
+    named = catalog.read_toml(catalog.find("outcomes", str(protocol.outcomes))).get("toxicity", {})
+    labels = {str(kind["name"]): str(kind.get("label", kind["name"])) for kind in named.get("kinds", [])}
+    parts = []
+    for place in places:
+        events = _optional(place / "toxicity.csv")
+        if events is None:
+            return None
+        people = files.read_table(place / files.OUTCOMES).set_index("patient")
+        seen = events.join(people[["arm", "last_day"]], on="patient")
+        seen = seen[seen["day"] <= seen["last_day"]]
+        sizes = people.groupby("arm").size()
+        for grade in (1, 3):
+            counts = seen[seen["grade"] >= grade].groupby(["toxicity", "arm"])["patient"].nunique()
+            index = pd.MultiIndex.from_product([labels, sizes.index], names=["toxicity", "arm"])
+            share = 100 * counts.reindex(index, fill_value=0) / sizes.reindex(index, level="arm")
+            parts.append(share.rename("value").reset_index().assign(grade=grade))
+    if not parts or not labels:
+        return None
+    spread = pd.concat(parts).groupby(["toxicity", "arm", "grade"], sort=False)["value"]
+    table = spread.agg(value="median", low="min", high="max").reset_index()
+    return table.assign(kind=table["toxicity"].map(labels))[["kind", "arm", "grade", "value", "low", "high"]]
+
+
+def _baseline(population: Path, outcomes: Path) -> pd.DataFrame | None:
+    """Who was randomized, by arm: median (quartiles) of numbers, count (share) of levels."""
+    people = _optional(population)
+    if people is None:
+        return None
+    arms = files.read_table(outcomes).set_index("patient")["arm"]
+    people = people.set_index("patient").reindex(arms.index)
+    rows = []
+    for column, label in _CHARACTERISTICS.items():
+        if column not in people:
+            continue
+        values = people[column]
+        if column in _LEVELS or values.dtype == object:
+            for level in sorted(values.dropna().unique(), key=str):
+                words = label if column == "female" else f"{label}: {level_words(level)}"
+                if column == "female" and not level:
+                    continue
+                own = (values == level).groupby(arms, sort=False)
+                said = {arm: f"{part.sum():.0f} ({100 * part.mean():.0f} %)" for arm, part in own}
+                rows.append({"characteristic": words, **said})
+        else:
+            quartiles = values.astype(float).groupby(arms, sort=False).quantile([0.25, 0.5, 0.75]).unstack()
+            said = {arm: f"{q[0.5]:.3g} ({q[0.25]:.3g} to {q[0.75]:.3g})" for arm, q in quartiles.iterrows()}
+            rows.append({"characteristic": f"{label}, median (quartiles)", **said})
+    return pd.DataFrame(rows) if rows else None
 
 
 def _covers(plan: Mapping[str, Any], draws: int) -> str:
@@ -264,6 +357,7 @@ def _comparison(study: Study, measures: pd.DataFrame) -> pd.DataFrame | None:
         f"{about[fact].label}: {quantity_of(table['endpoint'].iloc[i])}" for i, fact in enumerate(table["id"])
     ]
     table["differences"] = [about[fact].differences for fact in table["id"]]
+    table["arm"] = [about[fact].arm for fact in table["id"]]
     return table
 
 
@@ -273,8 +367,18 @@ def _tuned(protocol: Protocol, plan: Mapping[str, Any]) -> pd.DataFrame:
     for path in _files(protocol, plan):
         rows = read_entries(path)
         own = rows[rows["tuned"]].rename(columns={"entry": "name", "note": "fitted_to"})
-        tables.append(own.assign(name=path.stem + ": " + own["name"]))
+        kinds = catalog.read_toml(path).get("toxicity", {}).get("kinds", [])
+        called = {f"kinds.{i}.": f"{kind['name']}." for i, kind in enumerate(kinds, start=1)}
+        words = [_called(name, called) for name in own["name"]]
+        tables.append(own.assign(name=[f"{path.stem}: {name}" for name in words]))
     return pd.concat(tables, ignore_index=True)[["name", "value", "unit", "fitted_to", "source"]]
+
+
+def _called(entry: str, names: Mapping[str, str]) -> str:
+    """Say a place in a file with the name of a kind of event in place of its number."""
+    for number, name in names.items():
+        entry = entry.replace(number, name)
+    return entry
 
 
 def _files(protocol: Protocol, plan: Mapping[str, Any]) -> list[Path]:
