@@ -30,7 +30,7 @@ setup:
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh .ci/setup
 
 run: setup
-	@"$(PY)" -m twoarm run marslight-11 --out results/marslight-11
+	@"$(PY)" -m twoarm run marslight-11
 
 test: setup
 	@MPLBACKEND=Agg "$(PY)" -m pytest -q -n $(WORKERS) -m "not slow and not gpu"

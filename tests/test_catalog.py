@@ -10,6 +10,7 @@ from twoarm.errors import (
     FileTextError,
     FileTooLargeError,
     NotInLibraryError,
+    TwoarmError,
     UnknownKindError,
 )
 
@@ -101,7 +102,18 @@ def test_the_limit_is_inclusive(tmp_path):
         catalog.read_text(file, limit=99)
 
 
-@pytest.mark.parametrize("content", [b"a = ", b"\xff\xfe\x00", b"a = " + b"[" * 100_000, b"a = 1\na = 2"])
+BROKEN = {
+    "a value missing": b"a = ",
+    "not text": b"\xff\xfe\x00",
+    "lists in lists": b"a = " + b"[" * 100_000,
+    "a name twice": b"a = 1\na = 2",
+    "tables in tables": b"[" + b".".join([b"a"] * 3000) + b"]\nb = 1",
+    "a number of 5000 digits": b"a = " + b"9" * 5000,
+    "no such day": b"a = 2026-02-31",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
 def test_broken_files_are_refused(tmp_path, content):
     file = tmp_path / "broken.toml"
     file.write_bytes(content)
@@ -116,3 +128,20 @@ def test_a_digest_does_not_depend_on_line_ends(tmp_path):
     assert catalog.digest(unix) == catalog.digest(dos)
     unix.write_bytes(b"a = 1\nb = 3\n")
     assert catalog.digest(unix) != catalog.digest(dos)
+
+
+def test_a_name_that_no_file_can_have_is_refused():
+    with pytest.raises(TwoarmError, match="cannot be read: file name too long"):
+        catalog.find("molecules", "x" * 5000 + ".toml")
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "card.toml"
+    file.write_text("a = 1")
+
+    def refuse(*words):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(TwoarmError, match="permission denied"):
+        catalog.read_toml(file)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -149,3 +150,106 @@ def test_app_serves_pages_and_nothing_above(tmp_path):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "old", "new", "said"),
+    [
+        ("molecule", "molecules/ibi363", 'low = "0.05 nM"', "low = 0.05", "has no unit"),
+        ("molecule", "molecules/ibi363", "avidity =", "avidty =", "Close: avidity"),
+        ("molecule", "molecules/ibi363", 'name = "ibi363"', 'name = "../x"', "letters, digits"),
+        ("protocol", "protocols/marslight_11", "longest_delay", "longest_dely", "Close: longest_delay"),
+        ("protocol", "protocols/marslight_11", '"marslight11"', '"marslight12"', "not in the bibliography"),
+        ("protocol", "protocols/marslight_11", "value = 600", "value = 0", "above 0"),
+        ("population", "populations/io_resistant_squamous_nsclc", '"normal"', '"nromal"', "'nromal'"),
+        (
+            "population",
+            "populations/io_resistant_squamous_nsclc",
+            "mosteller1987",
+            "mosteller",
+            "bibliography",
+        ),
+        ("outcomes", "outcomes/squamous_nsclc", "source =", "sauce =", "sauce"),
+    ],
+)
+def test_show_checks_a_file_of_ones_own(monkeypatch, capsys, tmp_path, kind, name, old, new, said):
+    text = (Path(twoarm.__file__).parent / "library" / f"{name}.toml").read_text(encoding="utf-8")
+    assert old in text
+    mine = tmp_path / "mine.toml"
+    mine.write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert ended(monkeypatch, "show", kind, str(mine)) == 2
+    message = capsys.readouterr().err
+    assert "mine.toml" in message
+    assert said in message
+
+
+def test_show_model_says_value_range_source_and_what_it_is():
+    rows = [line.split("\t") for line in call("show", "model", "pd1_il2").output.splitlines()]
+    shown = {row[0]: row[1:] for row in rows}
+    assert shown["area_t_cell"] == ["152 (113 to 400)", "um2", "jafarnejad2019", "T-cell surface"]
+    assert shown["growth_2"][2] == "assumed"
+    assert "nan" not in {row[1] for row in rows}
+
+
+def test_cite_knows_models():
+    assert "jafarnejad2019" in call("cite", "pd1_il2").output
+
+
+SIMPLE = "model m() unit time_unit = 86400 second; x' = -k*x; x = 1; k = 0.5; end"
+
+
+@pytest.mark.parametrize(
+    ("cohort", "doses", "words", "said"),
+    [
+        ("id,k\n1,0.1\n", "id,time,amt,cmt\n7,0,10,x\n", (), "7"),
+        (None, "id,time,amt,cmt\n1,0,10,x\n", (), "no cohort"),
+        ("id,k\n1,0.1,5,6\n", None, (), "more cells"),
+        ("id,k\n1,0.1\n,0.2\n", None, (), 'line 3 has no "id"'),
+        ("id,k\n1,0.1\n1,0.2\n", None, (), "label of a patient is 1."),
+        (None, None, ("--end", "inf"), "end is inf"),
+        (None, None, ("--end", "0"), "end is 0.0"),
+        (None, None, ("--steps", "100000000000"), "1,000,000"),
+        (None, None, ("--out", "file/x.csv"), "cannot be written"),
+    ],
+)
+def test_simulate_refuses_in_words(monkeypatch, capsys, tmp_path, cohort, doses, words, said):
+    monkeypatch.chdir(tmp_path)
+    Path("m.ant").write_text(SIMPLE)
+    Path("file").write_text("a file, no folder")
+    given = ["--end", "5", "--out", "x.csv", *words]
+    for name, text in (("cohort", cohort), ("doses", doses)):
+        if text is not None:
+            Path(f"{name}.csv").write_text(text)
+            given += [f"--{name}", f"{name}.csv"]
+    assert ended(monkeypatch, "simulate", "m.ant", *given) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("x.csv").exists()
+
+
+def test_simulate_a_model_without_states_is_refused(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("m.ant").write_text("model m() a = 1; end")
+    assert ended(monkeypatch, "simulate", "m.ant", "--end", "5", "--out", "x.csv") == 2
+    assert "no curve" in capsys.readouterr().err
+
+
+def test_a_folder_chosen_for_the_user_is_moved_aside_and_one_of_theirs_refused(monkeypatch, capsys, tmp_path):
+    from twoarm import study
+
+    monkeypatch.chdir(tmp_path)
+    old = Path("results/marslight-11")
+    old.mkdir(parents=True)
+    (old / "study.json").write_text('{"seed": 11, "versions": {"twoarm": "0.0.9"}}')
+
+    def run_study(name, folder, **how):
+        study.folder.claim(folder, {"seed": 11, "versions": {"twoarm": "0.1.0"}})
+        (folder / "report.html").write_text("new")
+
+    monkeypatch.setattr(study, "run_study", run_study)
+    monkeypatch.setattr(study, "tables_of", lambda findings: {})
+    assert ended(monkeypatch, "run", "marslight-11", "--out", str(old)) == 2
+    assert "another version of twoarm" in capsys.readouterr().err
+    assert ended(monkeypatch, "run", "marslight-11") == 0
+    assert "results/marslight-11.before-1" in capsys.readouterr().err
+    assert "0.0.9" in Path("results/marslight-11.before-1/study.json").read_text()
+    assert (old / "report.html").read_text() == "new"

@@ -13,11 +13,13 @@ from twoarm.errors import (
     FileMissingError,
     FileTextError,
     FileTooLargeError,
+    FileUnreadableError,
     NotInLibraryError,
     UnknownKindError,
 )
 
 LARGEST = 10_000_000  # bytes; the longest table of the library holds a fiftieth of it
+_DEEPEST = 32  # tables within tables; the library's files have six
 
 
 class Kind(NamedTuple):
@@ -72,10 +74,7 @@ def find(kind: str, name: str | os.PathLike[str]) -> Path:
     """
     kept = _kind(kind)
     if _is_path(name, kept):
-        path = Path(name)
-        if not path.is_file():
-            raise FileMissingError(path=path)
-        return path
+        return _existing(Path(name))
     spelled = _spelled(str(name))
     found = _files(kept)
     if spelled in found:
@@ -135,16 +134,19 @@ def read_text(path: str | os.PathLike[str], *, limit: int = LARGEST) -> str:
         If the path leads to no regular file.
     FileTooLargeError
         If the file is larger than `limit`.
+    FileUnreadableError
+        If the system does not let it be read.
     FileTextError
         If it is not UTF-8.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileMissingError(path=path)
+    path = _existing(Path(path))
     if (size := path.stat().st_size) > limit:
         raise FileTooLargeError(path=path, size=size, limit=limit)
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as wrong:
+        raise FileUnreadableError(path=path, reason=wrong.strerror or str(wrong)) from None
     if len(content) > limit:
         raise FileTooLargeError(path=path, size=len(content), limit=limit)
     try:
@@ -175,12 +177,19 @@ def read_toml(path: str | os.PathLike[str], *, limit: int = LARGEST) -> dict[str
     FileTextError
         If it is not TOML.
     """
+    text, deep = read_text(path, limit=limit), f"it is nested more than {_DEEPEST} deep"
     try:
-        return tomllib.loads(read_text(path, limit=limit))
+        content = tomllib.loads(text)
+    except RecursionError:
+        raise FileTextError(path=path, form="TOML", reason=deep) from None
     except tomllib.TOMLDecodeError as wrong:
         raise FileTextError(path=path, form="TOML", reason=str(wrong)) from None
-    except RecursionError:
-        raise FileTextError(path=path, form="TOML", reason="it is nested too deeply") from None
+    except ValueError:  # of Python, for a whole number of more than 4300 digits or a date that is none
+        reason = "it has a whole number of thousands of digits, or a day that is not in the calendar"
+        raise FileTextError(path=path, form="TOML", reason=reason) from None
+    if _is_deep(content):
+        raise FileTextError(path=path, form="TOML", reason=deep)
+    return content
 
 
 def digest(path: str | os.PathLike[str]) -> str:
@@ -202,6 +211,32 @@ def digest(path: str | os.PathLike[str]) -> str:
         As :func:`read_text`.
     """
     return hashlib.sha256(read_text(path).replace("\r\n", "\n").encode()).hexdigest()
+
+
+def _existing(path: Path) -> Path:
+    """Return a path that leads to a regular file."""
+    try:
+        found = path.is_file()
+    except OSError as wrong:  # a name that no file can have, or a folder that may not be entered
+        raise FileUnreadableError(path=str(path)[:80], reason=wrong.strerror or str(wrong)) from None
+    if not found:
+        raise FileMissingError(path=path)
+    return path
+
+
+def _is_deep(content: dict[str, Any]) -> bool:
+    """Whether tables and lists lie within each other deeper than any honest file's; dotted keys nest too."""
+    level: list[Any] = [content]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _kind(word: str) -> Kind:

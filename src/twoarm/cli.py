@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twoarm import __version__
-from twoarm.errors import TwoarmError
+from twoarm.errors import OtherStudyError, TwoarmError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from twoarm.report import Findings
 
 
 class Backend(StrEnum):
@@ -56,9 +58,16 @@ def begin(
 @app.command()
 def run(
     protocol: Annotated[str, typer.Argument(help="Name in the library, or a .toml file of your own.")],
-    patients: Annotated[int | None, typer.Option(help="Patients; as the protocol says if left out.")] = None,
+    patients: Annotated[
+        int | None, typer.Option(help="Patients; as the protocol says if left out.", min=2)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers to the last digit.")] = 11,
-    out: Annotated[Path | None, typer.Option(help="Folder to write; results/PROTOCOL if left out.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to write; if left out, results/PROTOCOL, and an older study there is moved aside."
+        ),
+    ] = None,
     draws: Annotated[int, typer.Option(help="Draws of the molecule's card, a trial each.", min=1)] = 12,
     replicates: Annotated[int, typer.Option(help="Further trials that differ by chance only.", min=0)] = 2,
     backend: Annotated[Backend, typer.Option(help="reference is slow and believed.")] = Backend.auto,
@@ -71,20 +80,33 @@ def run(
     Examples: `twoarm run marslight-11`, or smaller:
     `twoarm run marslight-11 --patients 100 --draws 2 --out try`
     """
-    from twoarm.study import run_study, tables_of
+    from twoarm.study import move_aside, run_study, tables_of
 
     folder = out or Path("results") / Path(protocol).stem
-    with _progress(quiet) as progress:
-        findings = run_study(
-            protocol,
-            folder,
-            seed=seed,
-            patients=patients,
-            draws=draws,
-            replicates=replicates,
-            backend=backend.value,
-            progress=progress,
+
+    def go() -> Findings:
+        with _progress(quiet) as progress:
+            return run_study(
+                protocol,
+                folder,
+                seed=seed,
+                patients=patients,
+                draws=draws,
+                replicates=replicates,
+                backend=backend.value,
+                progress=progress,
+            )
+
+    try:
+        findings = go()
+    except OtherStudyError as other:
+        if out is not None:
+            raise
+        aside = move_aside(folder)
+        typer.echo(
+            f"{folder} held a study with another {', '.join(other.changed)}; it is now {aside}", err=True
         )
+        findings = go()
     if not quiet:
         for title, table in tables_of(findings).items():
             _say_table(table, title=title, drawn=True)
@@ -95,7 +117,7 @@ def run(
 @app.command(name="list")
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="molecules, populations, protocols, outcomes, evidence or models.")
+        str, typer.Argument(help="molecules, populations, protocols, outcomes, studies, evidence or models.")
     ],
 ) -> None:
     """List what the library holds, one line each.
@@ -109,7 +131,9 @@ def list_(
 
 @app.command()
 def show(
-    kind: Annotated[str, typer.Argument(help="molecule, population, protocol, outcomes, evidence or model.")],
+    kind: Annotated[
+        str, typer.Argument(help="molecule, population, protocol, outcomes, study, evidence or model.")
+    ],
     name: Annotated[str, typer.Argument(help="Name, alias or file; of evidence the ID of a row.")],
 ) -> None:
     """Print one entry of the library: values, ranges, units and sources.

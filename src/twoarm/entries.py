@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,48 @@ def read_entries(path: str | Path) -> pd.DataFrame:
     ['arm.kd', '1 nM to 9 nM', '', 'assumed', 'none is known']
     """
     return pd.DataFrame(list(_rows(catalog.read_toml(path), "")), columns=list(COLUMNS))
+
+
+_NUMBER = r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?"
+_LINE = re.compile(rf"^ *((?:\w+ *= *{_NUMBER} *\w*; *)+)//(.*)$", re.MULTILINE)
+_SAID = re.compile(rf" *(.+) \[({_NUMBER}), ({_NUMBER})\] (\w+)(?: \((.+)\))? *$")
+
+
+def read_numbers(path: str | Path) -> pd.DataFrame:
+    r"""List the numbers of an Antimony file that say where they come from.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file with lines such as ``name = value unit;  // what it is [low, high] source (note)``.
+
+    Returns
+    -------
+    DataFrame of str
+        Columns `entry`, `low`, `high`, `source` and `note` (what it is); lines of another form are left out.
+
+    Raises
+    ------
+    FileMissingError, FileTooLargeError, FileTextError
+        As :func:`twoarm.catalog.read_text`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "model.ant"
+    >>> _ = path.write_text("  kel = 0.2 per_day;  // how fast it leaves [0.1, 0.5] assumed (as others)\n")
+    >>> read_numbers(path).iloc[0].to_list()
+    ['kel', '0.1', '0.5', 'assumed', 'how fast it leaves (as others)']
+    """
+    rows = []
+    for values, comment in _LINE.findall(catalog.read_text(path)):
+        if not (said := _SAID.match(comment)):
+            continue
+        what, low, high, source, note = said.groups()
+        told = f"{what} ({note})" if note else what
+        rows += [(name, low, high, source, told) for name in re.findall(r"(\w+) *=", values)]
+    table = pd.DataFrame(rows, columns=["entry", "low", "high", "source", "note"], dtype=str)
+    return table.drop_duplicates("entry")
 
 
 def _rows(node: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, str, str, str, bool]]:

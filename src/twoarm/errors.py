@@ -128,6 +128,16 @@ class FileMissingError(TwoarmError, ValueError):
         super().__init__(f"{path} is not a file. A path leads to one readable file. Check the path.")
 
 
+class FileUnreadableError(TwoarmError, ValueError):
+    """The system does not let a file be read."""
+
+    def __init__(self, *, path: object, reason: str) -> None:
+        super().__init__(
+            f"{path} cannot be read: {reason.lower()}. A file is read with the rights of who runs twoarm. Check its "
+            "name and permissions."
+        )
+
+
 class FileTooLargeError(TwoarmError, ValueError):
     """A file is larger than any honest one of its kind."""
 
@@ -142,7 +152,7 @@ class FileTextError(TwoarmError, ValueError):
     """A file cannot be read as the text it should be."""
 
     def __init__(self, *, path: object, form: str, reason: str) -> None:
-        super().__init__(f"{path} is not {form}: {reason}. Library files are {form}. Correct it there.")
+        super().__init__(f"{path} is not {form}: {reason}. It is read as {form}. Correct it there.")
 
 
 class UnknownFieldError(TwoarmError, ValueError):
@@ -391,7 +401,7 @@ class UnknownOutputError(TwoarmError, ValueError):
         close = sorted({match for name in names for match in get_close_matches(name, options, n=2)})
         hint = f"Close: {', '.join(close)}. " if close else ""
         super().__init__(
-            f"model {model!r} has no output {', '.join(repr(n) for n in names)}. {hint}"
+            f"model {model!r} has no output {', '.join(repr(str(n)) for n in names)}. {hint}"
             f"It has {len(options)}: the keys of model.outputs."
         )
 
@@ -400,7 +410,9 @@ class SimulationInputError(TwoarmError, ValueError):
     """A number given to a simulation cannot be right."""
 
     def __init__(self, *, what: str, value: object, rule: str) -> None:
-        super().__init__(f"{what} is {value!r}. {rule}")
+        given = repr(value.item() if getattr(value, "ndim", None) == 0 else value)  # type: ignore[attr-defined]
+        shown = given if len(given) <= 60 else " ".join(given[:57].split()) + "..."
+        super().__init__(f"{what} is {shown}. {rule}")
 
 
 class NoSuchInitialError(TwoarmError, ValueError):
@@ -441,8 +453,9 @@ class DoseRowError(TwoarmError, ValueError):
     """A row of a dose table that no dose can be."""
 
     def __init__(self, *, row: int, patient: object, column: str, value: object, rule: str) -> None:
+        given = value.item() if getattr(value, "ndim", None) == 0 else value  # type: ignore[attr-defined]
         super().__init__(
-            f"{column} = {value!r} in row {row} of the dose table (patient {patient}). {rule}. Correct the row."
+            f"{column} = {given!r} in row {row} of the dose table (patient {patient}). {rule}. Correct the row."
         )
         self.row = row
 
@@ -503,7 +516,47 @@ class OtherStudyError(TwoarmError, ValueError):
     def __init__(self, *, folder: object, changed: Sequence[str]) -> None:
         super().__init__(
             f'"{folder}" holds a study with another {", ".join(changed)}. A folder keeps one study, so that its parts '
-            "belong together. Name another folder, or remove this one."
+            "belong together. Name another folder, move this one away, or leave out --out: then it is moved aside "
+            "for you."
+        )
+        self.changed = tuple(changed)
+
+
+class FolderInUseError(TwoarmError, ValueError):
+    """A folder that holds something else than a study, in which a run might write over it."""
+
+    def __init__(self, *, folder: object, found: str) -> None:
+        super().__init__(
+            f'"{folder}" holds "{found}" and no study. A run writes into a new or empty folder, or goes on in its own, '
+            "so that nothing of yours is lost. Name another folder."
+        )
+
+
+class NotWrittenError(TwoarmError, OSError):
+    """The system does not let a result be written."""
+
+    def __init__(self, *, path: object, reason: str) -> None:
+        super().__init__(
+            f'"{path}" cannot be written: {reason.lower()}. Results go where who runs twoarm may write. '
+            "Name another place with --out, or make room there."
+        )
+
+
+class NumberOfPatientsError(TwoarmError, ValueError):
+    """A number of patients that no trial has."""
+
+    def __init__(self, *, n: object, most: int) -> None:
+        super().__init__(
+            f"{n!r} patients were asked for. A simulated trial has from 2 to {most:,}. Pass, as an example, 100."
+        )
+
+
+class StudyArmError(TwoarmError, ValueError):
+    """A study lays published facts beside an arm that its protocol does not have."""
+
+    def __init__(self, *, study: str, arm: str, arms: Sequence[str]) -> None:
+        super().__init__(
+            f'study "{study}" lays facts beside the arm "{arm}". Its protocol has {", ".join(arms)}. Name one of them.'
         )
 
 

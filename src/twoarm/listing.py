@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
 
 from twoarm import catalog
 from twoarm.bibliography import sources_in
-from twoarm.entries import read_entries
+from twoarm.entries import read_entries, read_numbers
 from twoarm.errors import NotARunError, NotInLibraryError
 
 RECORD = "result.json"  # in the folder of a run
@@ -54,7 +55,7 @@ def show_library(kind: str, name: str) -> pd.DataFrame:
     Parameters
     ----------
     kind : str
-        "molecule", "population", "protocol", "outcomes", "evidence" or "model".
+        "molecule", "population", "protocol", "outcomes", "study", "evidence" or "model".
     name : str
         Its name, an alias, or a file; of evidence the ID of a row.
 
@@ -67,6 +68,8 @@ def show_library(kind: str, name: str) -> pd.DataFrame:
     ------
     UnknownKindError, NotInLibraryError
         If there is no such kind or name.
+    TwoarmError
+        If a file of the user's own breaks a rule of its kind.
 
     Examples
     --------
@@ -79,7 +82,9 @@ def show_library(kind: str, name: str) -> pd.DataFrame:
         return _evidence_row(name)
     if folder == "biology":
         return _model_rows(name)
-    rows = read_entries(catalog.find(folder, name))
+    path = catalog.find(folder, name)
+    _check(folder, path)
+    rows = read_entries(path)
     tuned = rows.pop("tuned")
     return rows.assign(note=rows["note"].where(~tuned, "tuned: " + rows["note"]))
 
@@ -90,7 +95,8 @@ def sources_behind(name: str | Path) -> set[str]:
     Parameters
     ----------
     name : str or Path
-        Looked for among molecules, populations, protocols and outcomes; a folder is that of a run.
+        Looked for among molecules, populations, protocols, outcomes, studies and models; a folder is that
+        of a run.
 
     Returns
     -------
@@ -117,12 +123,12 @@ def sources_behind(name: str | Path) -> set[str]:
     if path.is_file():
         return sources_in(path)
     known: list[str] = []
-    for folder in ("molecules", "populations", "protocols", "outcomes", "studies"):
+    for folder in ("molecules", "populations", "protocols", "outcomes", "studies", "biology"):
         try:
             return sources_in(catalog.find(folder, str(name)))
         except NotInLibraryError:
             known += catalog.names(folder)
-    raise NotInLibraryError(one="entry", kind="library", name=str(name), known=sorted(known))
+    raise NotInLibraryError(one="entry", kind="molecules", name=str(name), known=sorted(known))
 
 
 def _folder(kind: str) -> str:
@@ -130,9 +136,34 @@ def _folder(kind: str) -> str:
     return {
         "models": "biology",
         "model": "biology",
-        "population": "populations",
         "molecule": "molecules",
+        "population": "populations",
+        "protocol": "protocols",
+        "outcome": "outcomes",
+        "study": "studies",
     }.get(kind, kind)
+
+
+def _check(folder: str, path: Path) -> None:
+    """Read a file of the user's own through its door; those of the library are read by its tests."""
+    if path.is_relative_to(Path(catalog.__file__).parent / "library"):
+        return
+    if folder == "molecules":
+        from twoarm.molecule import read_molecule
+
+        read_molecule(path)
+    elif folder == "populations":
+        from twoarm.patients.population import read_population
+
+        read_population(path)
+    elif folder == "protocols":
+        from twoarm.trial.protocol import read_protocol
+
+        read_protocol(path)
+    elif folder == "outcomes":
+        from twoarm.trial.outcomes import read_outcomes
+
+        read_outcomes(path)
 
 
 def _described(path: Path) -> str:
@@ -170,19 +201,27 @@ def _evidence_row(name: str) -> pd.DataFrame:
 
 
 def _model_rows(name: str) -> pd.DataFrame:
+    """Parameters with value, range and source, then states, then what else can be looked at."""
     from twoarm.model.sbml import read_model
 
-    model = read_model(name)
-    kinds = dict.fromkeys(model.states, "state") | dict(
-        zip(model.parameters, (f"{value:g}" for value in model.values), strict=True)
-    )
-    names = [*model.states, *model.parameters, *(name for name in model.outputs if name not in kinds)]
-    return pd.DataFrame(
-        {
-            "entry": names,
-            "value": [kinds.get(name, "output") for name in names],
-            "unit": [model.units.get(name, "") for name in names],
-            "source": "",
-            "note": [model.labels.get(name, "") for name in names],
-        }
-    )
+    model, path = read_model(name), catalog.find("biology", name)
+    said = read_numbers(path).set_index("entry") if path.suffix == ".ant" else pd.DataFrame()
+    values = dict(zip(model.parameters, model.values, strict=True))
+    names = [*model.parameters, *model.states, *model.outputs]
+    rows = []
+    for entry in dict.fromkeys(names):
+        kind = "state" if entry in model.states else "output"
+        if entry in values:
+            kind = "to be given" if math.isnan(values[entry]) else f"{values[entry]:.6g}"
+        known = said.loc[entry] if entry in said.index and entry in values else {}
+        spread = f" ({known['low']} to {known['high']})" if len(known) else ""
+        rows.append(
+            {
+                "entry": entry,
+                "value": kind + spread,
+                "unit": model.units.get(entry, ""),
+                "source": known["source"] if len(known) else "",
+                "note": model.labels.get(entry, "") or (known["note"] if len(known) else ""),
+            }
+        )
+    return pd.DataFrame(rows, columns=["entry", "value", "unit", "source", "note"])

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.stats import qmc
 
 from twoarm import catalog
@@ -38,6 +38,7 @@ from twoarm.errors import (
     UnknownFieldError,
     UnknownMethodError,
 )
+from twoarm.wording import foremost, in_words
 
 
 class Molecule(BaseModel):
@@ -66,7 +67,7 @@ class Molecule(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$")]  # it names files of a run
     aliases: tuple[str, ...] = ()
     kind: Literal["immunocytokine", "antibody", "cytokine", "cytotoxic"]
     description: str
@@ -334,7 +335,7 @@ def _validated(content: Mapping[str, Any], path: str) -> Molecule:
     try:
         return Molecule.model_validate(dict(content))
     except ValidationError as invalid:
-        first = invalid.errors()[0]
+        first = foremost(invalid.errors())
     *sections, field = [str(part) for part in first["loc"]] or ["card"]
     place = ".".join(sections) or "the card"
     if first["type"] == "extra_forbidden":
@@ -343,7 +344,7 @@ def _validated(content: Mapping[str, Any], path: str) -> Molecule:
     if first["type"] == "missing":
         raise MissingFieldError(path=path, place=place, field=field)
     cause = first.get("ctx", {}).get("error")
-    reason = str(cause) if isinstance(cause, TwoarmError) else f"{first['msg']}. Correct the card."
+    reason = str(cause) if isinstance(cause, TwoarmError) else in_words(first)
     raise CardEntryError(path=path, place=".".join([*sections, field]), reason=reason) from cause
 
 

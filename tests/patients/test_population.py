@@ -51,21 +51,21 @@ high = 1.0
 level = "lesion"
 within_patient = 0.25
 unit = "1/day"
-source = "someone2020"
+source = "mosteller1987"
 [derived.fast]
 formula = "product"
 arguments = { first = "growth", second = "weight" }
 unit = "kg/day"
-source = "someone2020"
+source = "mosteller1987"
 [[correlations]]
 between = ["weight", "growth"]
 value = 0.3
-source = "someone2020"
+source = "mosteller1987"
 [plausibility.heavy]
 column = "weight"
 low = 40
 unit = "kg"
-source = "someone2020"
+source = "mosteller1987"
 """
 
 
@@ -164,8 +164,8 @@ def test_a_name_that_is_not_there_says_which_are_close() -> None:
 
 BROKEN = [
     ("no unit", 'unit = "kg"\n', "", "variables.weight.unit"),
-    ("no source", 'source = "someone2020"\n[derived', "[derived", "variables.growth.source"),
-    ("assumed without a reason", 'source = "someone2020"\n[derived', 'source = "assumed"\n[derived', "note"),
+    ("no source", 'source = "mosteller1987"\n[derived', "[derived", "variables.growth.source"),
+    ("assumed, no reason", 'source = "mosteller1987"\n[derived', 'source = "assumed"\n[derived', "note"),
     ("no range and no note", "low = 0.0001\nhigh = 1.0\n", "", "range"),
     ("unknown word", "sd = 1.0", "sd = 1.0\ncv = 2", "variables.growth"),
     ("unknown distribution", '"lognormal"', '"gamma"', "variables.growth"),
@@ -230,7 +230,7 @@ note = "test"
     for pair, value in (("weight height", 0.9), ("height age", 0.9), ("weight age", -0.9)):
         one, other = pair.split()
         three += (
-            f'[[correlations]]\nbetween = ["{one}", "{other}"]\nvalue = {value}\nsource = "someone2020"\n'
+            f'[[correlations]]\nbetween = ["{one}", "{other}"]\nvalue = {value}\nsource = "mosteller1987"\n'
         )
     with pytest.raises(PopulationError, match="contradict"):
         read_population(written(tmp_path, three))

@@ -172,3 +172,75 @@ def test_a_trial_in_which_many_fail_is_not_written(study, biology, tmp_path):
     with pytest.raises(PatientsFailedError, match="did not finish"):
         study(tmp_path, draws=1, advance=most_fail)
     assert not (tmp_path / "draws/draw-000/result.json").exists()
+
+
+@pytest.mark.parametrize("patients", [0, 1, -5, 10**9])
+def test_a_number_of_patients_that_no_trial_has_is_refused(study, tmp_path, patients):
+    with pytest.raises(ta.TwoarmError, match="from 2 to 100,000"):
+        study(tmp_path, patients=patients)
+    assert not files_of(tmp_path)
+
+
+def changed(tmp_path, old, new, kind="protocols"):
+    text = (Path(ta.__file__).parent / "library" / kind / "marslight_11.toml").read_text(encoding="utf-8")
+    assert old in text
+    mine = tmp_path / "mine.toml"
+    mine.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return mine
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "said"),
+    [
+        ("protocols", '"3 mg/kg"', '"-3 mg/kg"', "above 0"),
+        ("protocols", '"1.5 mg/kg"', '"-1.5 mg/kg"', "above 0"),
+        ("protocols", '"0.1 mg/kg"', '"0.1 day"', "0.1 day"),
+        ("protocols", '"ibi363"', '"ibi364"', 'Close: "ibi363"'),
+        ("protocols", 'population = "io', '# population = "io', 'no "population"'),
+        ("protocols", '"squamous_nsclc"', '"squamous"', "no outcome file"),
+        ("studies", 'arm = "docetaxel"', 'arm = "docetaxl"', "docetaxl"),
+        ("studies", '"OAK-SQ-01"', '"OAK-SQ-99"', "OAK-SQ-99"),
+        ("studies", 'drug = "docetaxel"', 'drug = "docetaxl"', "Close: docetaxel"),
+    ],
+)
+def test_a_bad_protocol_or_study_is_refused_before_anything_is_written(tmp_path, kind, old, new, said):
+    mine = changed(tmp_path, old, new, kind)
+    with pytest.raises(ta.TwoarmError, match=said):
+        run_study(mine, tmp_path / "out", seed=11, patients=20)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_files_of_ones_own_is_left_alone(study, tmp_path):
+    (tmp_path / "population.csv").write_text("mine")
+    with pytest.raises(ta.TwoarmError, match=r"population\.csv"):
+        study(tmp_path)
+    assert (tmp_path / "population.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"a"'])
+def test_a_folder_with_a_broken_plan_is_left_alone(study, tmp_path, content):
+    (tmp_path / "study.json").write_text(content)
+    with pytest.raises(ta.TwoarmError, match="new or empty folder"):
+        study(tmp_path)
+    assert (tmp_path / "study.json").read_text() == content
+
+
+def test_a_place_that_is_a_file_is_refused(study, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ta.TwoarmError, match="cannot be written"):
+            study(place)
+
+
+def test_what_is_moved_aside_takes_the_first_free_name(tmp_path):
+    for n in (1, 2):
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "n.txt").write_text(str(n))
+        assert folder.move_aside(tmp_path / "run").name == f"run.before-{n}"
+    assert (tmp_path / "run.before-1" / "n.txt").read_text() == "1"
+
+
+def test_a_plan_that_is_no_study_has_no_report(tmp_path):
+    (tmp_path / "study.json").write_text('{"a": 1}')
+    with pytest.raises(ta.TwoarmError, match="study"):
+        report_study(tmp_path)

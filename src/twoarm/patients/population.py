@@ -10,11 +10,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from twoarm import catalog
-from twoarm.errors import PopulationError
+from twoarm.bibliography import ASSUMED, read_references
+from twoarm.errors import PopulationError, UnknownSourceError
 from twoarm.patients.distributions import Bernoulli, Categorical, Conditional, Distribution
 from twoarm.patients.formulas import FORMULAS
 from twoarm.patients.inherit import NAME, inherited
 from twoarm.patients.plausible import Rule
+from twoarm.wording import foremost, in_words
 
 
 class _Entry(BaseModel):
@@ -30,6 +32,10 @@ class _Entry(BaseModel):
     def _why(self) -> Self:
         if self.source == "assumed" and not self.note:
             raise ValueError('source "assumed" needs a note that says why')
+        known = read_references()
+        keys = [key.strip() for key in self.source.split(";")]
+        if missing := [key for key in keys if key != ASSUMED and key not in known]:
+            raise UnknownSourceError(missing=missing, known=tuple(known))
         return self
 
 
@@ -186,10 +192,13 @@ def read_population(name_or_path: str | Path) -> Population:
     try:
         return Population.model_validate(raw | {"digest": digest})
     except ValidationError as invalid:
-        first = invalid.errors()[0]
+        first = foremost(invalid.errors())
         where = ".".join(str(part) for part in first["loc"] if part != "shape")
-        what = first["msg"].removeprefix("Value error, ")
-        raise PopulationError(file=path.name, where=where or "the file", what=what) from None
+        raise PopulationError(
+            file=path.name,
+            where=where or "the file",
+            what=in_words(first).removesuffix(" Correct it.").rstrip("."),
+        ) from None
 
 
 def latent_correlation(population: Population) -> np.ndarray:

@@ -8,15 +8,17 @@ from typing import Any
 
 import pandas as pd
 
+from twoarm.errors import NotARunError
 from twoarm.report import Findings
 from twoarm.report.tables import main_table, number
 from twoarm.study import compose
 from twoarm.study import folder as files
 from twoarm.study.card import Study, read_study
 from twoarm.study.cohort import simulate_files
+from twoarm.study.folder import move_aside
 from twoarm.study.run import run_study
 
-__all__ = ["Study", "read_study", "report_study", "run_study", "simulate_files", "tables_of"]
+__all__ = ["Study", "move_aside", "read_study", "report_study", "run_study", "simulate_files", "tables_of"]
 
 
 def report_study(folder: str | Path) -> Path:
@@ -37,6 +39,8 @@ def report_study(folder: str | Path) -> Path:
     NotARunError
         If the folder is not that of a finished run.
     """
+    if "study" not in files.read_record(Path(folder) / files.PLAN):
+        raise NotARunError(folder=folder, missing=f"study in its {files.PLAN}")
     compose.write_findings(Path(folder))
     return Path(folder) / files.PAGE
 

@@ -11,11 +11,17 @@ import xarray as xr
 
 from twoarm import catalog
 from twoarm.engine.simulate import simulate
-from twoarm.errors import CurveFileError, FileTextError
+from twoarm.errors import CurveFileError, DoseRowError, FileTextError, SimulationInputError
 from twoarm.model.sbml import read_model
-from twoarm.study.folder import write_curves, write_whole
+from twoarm.study.folder import check_writable, write_curves, write_whole
 
 _LARGEST = 1_000_000_000  # bytes; a cohort of a million patients with a hundred parameters
+_MOST_STEPS = 1_000_000
+_END = "It must be a day above 0. Pass, as an example, --end 28."
+_STEPS = f"It must be a whole number from 1 to {_MOST_STEPS:,}. Pass, as an example, --steps 100."
+_NOTHING = "It has no state or output that follows time, so there is no curve to write. Give another model."
+_STRANGER = "It must be the label of a patient of the cohort"
+_ALONE = "It must be 0, the only patient where no cohort is given"
 _LABELS = ("patient", "id", "ID")
 
 
@@ -60,6 +66,10 @@ def simulate_files(
     ------
     CurveFileError
         If `out` ends in neither `.csv` nor `.nc`.
+    NotWrittenError
+        If `out` cannot be written; asked before anything is simulated.
+    SimulationInputError, DoseRowError
+        If `end` or `steps` cannot be, or doses are for somebody who is not in the cohort.
     TwoarmError
         As `read_model` and `simulate`.
 
@@ -77,10 +87,18 @@ def simulate_files(
     """
     if out.suffix not in (".csv", ".nc"):
         raise CurveFileError(path=out)
+    if not 0 < end < np.inf:
+        raise SimulationInputError(what="end", value=end, rule=_END)
+    if not 1 <= steps <= _MOST_STEPS:
+        raise SimulationInputError(what="steps", value=steps, rule=_STEPS)
+    check_writable(out)
+    patients = None if cohort is None else _cohort(cohort)
+    rows = None if doses is None else _table(doses)
+    _check_doses(rows, patients)
     run = simulate(
         read_model(model),
-        None if cohort is None else _cohort(cohort),
-        None if doses is None else _table(doses),
+        patients,
+        rows,
         days=end,
         visits=np.linspace(0.0, end, steps + 1),
         outputs=None if select is None else [name.strip() for name in select.split(",")],
@@ -90,20 +108,42 @@ def simulate_files(
         write_curves(run, out)
     else:
         curves = [name for name, values in run.items() if values.dims == ("patient", "day")]
-        rows = run[curves].to_dataframe().reset_index()
-        write_whole(out, lambda place: rows.to_csv(place, index=False, lineterminator="\n"))
+        if not curves:
+            raise SimulationInputError(what="model", value=str(model), rule=_NOTHING)
+        table = run[curves].to_dataframe().reset_index()
+        write_whole(out, lambda place: table.to_csv(place, index=False, lineterminator="\n"))
     return run
 
 
 def _cohort(path: Path) -> pd.DataFrame:
     table = _table(path)
     label = next((name for name in _LABELS if name in table), None)
-    return table if label is None else table.set_index(label).rename_axis("patient")
+    if label is None:
+        return table
+    if table[label].isna().any():
+        row = int(table[label].isna().to_numpy().argmax()) + 2
+        raise FileTextError(path=path, form="a cohort", reason=f'line {row} has no "{label}"')
+    return table.set_index(label).rename_axis("patient")
+
+
+def _check_doses(doses: pd.DataFrame | None, cohort: pd.DataFrame | None) -> None:
+    """Refuse doses of somebody who is not in the cohort: they would go to nobody."""
+    if doses is None:
+        return
+    label = next((name for name in doses if str(name).lower() == "id"), None)
+    known = [0] if cohort is None else cohort.index
+    if label is not None and len(strangers := doses.index[~doses[label].isin(known)]):
+        patient = doses.loc[strangers[0], label]
+        rule = _ALONE if cohort is None else _STRANGER
+        raise DoseRowError(row=int(strangers[0]) + 1, patient=patient, column="id", value=patient, rule=rule)
 
 
 def _table(path: Path) -> pd.DataFrame:
     catalog.read_text(path, limit=_LARGEST)  # bounded, there, and text
     try:
-        return pd.read_csv(path)
+        table = pd.read_csv(path)
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("a row has more cells than the header has names")
+        return table
     except (ValueError, pd.errors.ParserError) as wrong:
         raise FileTextError(path=path, form="CSV", reason=str(wrong)) from None

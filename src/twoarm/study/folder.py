@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from twoarm.errors import NotARunError, OtherStudyError
+from twoarm.errors import FolderInUseError, NotARunError, NotWrittenError, OtherStudyError
 
 PLAN, RECORD, PAGE = "study.json", "result.json", "report.html"
 COURSES, OUTCOMES = "courses.nc", "patients.csv"
+_WORDS = {"digests": "file of {}", "versions": "version of {}"}
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -27,17 +30,52 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         The file; its folder is made.
     write : callable
         Writes to the path it is given.
+
+    Raises
+    ------
+    NotWrittenError
+        If the system does not let it be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=f"{path.suffix}.tmp")
-    os.close(handle)
+    name = _beside(path)
     try:
         write(Path(name))
         os.chmod(name, 0o644)  # mkstemp keeps it to its owner; results are for handing on
         os.replace(name, path)
+    except OSError as wrong:
+        Path(name).unlink(missing_ok=True)
+        raise NotWrittenError(path=path, reason=wrong.strerror or str(wrong)) from wrong
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: Path) -> None:
+    """Make sure that a file can be written, before the work whose result it takes.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made.
+
+    Raises
+    ------
+    NotWrittenError
+        If the system does not let it be written.
+    """
+    Path(_beside(path)).unlink()
+
+
+def _beside(path: Path) -> str:
+    """Make an empty file beside a place."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=f"{path.suffix}.tmp")
+    except OSError as wrong:
+        raise NotWrittenError(path=path, reason=wrong.strerror or str(wrong)) from None
+    os.close(handle)
+    return name
 
 
 def write_table(table: pd.DataFrame, path: Path, *, index: bool = True) -> None:
@@ -138,7 +176,7 @@ def write_curves(curves: xr.Dataset, path: Path) -> None:
 
 
 def claim(folder: Path, plan: Mapping[str, Any]) -> None:
-    """Take a folder for a study; one that holds another study is refused.
+    """Take a folder for a study; one that holds another study, or other files, is refused.
 
     Parameters
     ----------
@@ -151,12 +189,65 @@ def claim(folder: Path, plan: Mapping[str, Any]) -> None:
     ------
     OtherStudyError
         If the folder holds a study with another plan.
+    FolderInUseError
+        If it holds files and no study.
+    NotWrittenError
+        If it cannot be made or written to.
     """
     path = folder / PLAN
     if path.is_file():
-        held = read_record(path)
-        said = json.loads(json.dumps(dict(plan)))
-        if changed := sorted(name for name in {*held, *said} if held.get(name) != said.get(name)):
+        try:
+            held = read_record(path)
+        except NotARunError:
+            raise FolderInUseError(folder=folder, found=PLAN) from None
+        if changed := _changed(held, json.loads(json.dumps(dict(plan)))):
             raise OtherStudyError(folder=folder, changed=changed)
         return
+    if folder.is_dir() and (own := sorted(_own(folder))):
+        raise FolderInUseError(folder=folder, found=own[0])
     write_record(plan, path)
+
+
+def move_aside(folder: Path) -> Path:
+    """Move a folder to the first free name beside it, so that nothing in it is lost.
+
+    Parameters
+    ----------
+    folder : Path
+        As "results/trial".
+
+    Returns
+    -------
+    Path
+        Where it is now, as "results/trial.before-1".
+
+    Raises
+    ------
+    NotWrittenError
+        If the system does not let it be moved.
+    """
+    aside = next(
+        place for n in count(1) if not (place := folder.with_name(f"{folder.name}.before-{n}")).exists()
+    )
+    try:
+        return folder.rename(aside)
+    except OSError as wrong:
+        raise NotWrittenError(path=aside, reason=wrong.strerror or str(wrong)) from None
+
+
+def _changed(held: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:
+    """Say in words what differs between two plans."""
+    found = []
+    for name in sorted({*held, *said}):
+        old, new = held.get(name), said.get(name)
+        if name in _WORDS and isinstance(old, dict) and isinstance(new, dict):
+            parts = sorted(part for part in {*old, *new} if old.get(part) != new.get(part))
+            found += [_WORDS[name].format(part) for part in parts]
+        elif old != new:
+            found.append("number of patients" if name == "patients" else name)
+    return found
+
+
+def _own(folder: Path) -> Iterator[str]:
+    """Names in a folder that a run which was cut short at its very start would not leave."""
+    return (path.name for path in folder.iterdir() if path.name[0] != "." and path.suffix != ".tmp")

@@ -14,20 +14,26 @@ import xarray as xr
 import twoarm
 from twoarm import catalog
 from twoarm.engine.simulate import simulate
+from twoarm.errors import MissingFieldError, NoSuchEvidenceError, NumberOfPatientsError, StudyArmError
+from twoarm.evidence.read import read_curves, read_evidence
 from twoarm.model import Model
 from twoarm.model.sbml import read_model
 from twoarm.molecule import Molecule, draw_cards, read_molecule
 from twoarm.patients.draw import draw_patients
 from twoarm.patients.population import read_population
+from twoarm.regimen import Regimen
 from twoarm.report import Findings
 from twoarm.study import compose, measure
 from twoarm.study import folder as files
 from twoarm.study.card import Study, read_study
 from twoarm.trial.conduct import Advance, run_trial
+from twoarm.trial.outcomes import read_outcomes
+from twoarm.trial.prescribe import prescribe
 from twoarm.trial.protocol import Protocol
 
 Progress = Callable[[str, float], None]
 Backend = Literal["auto", "cpu", "reference"]
+_MOST = 100_000  # patients of one trial; the largest ever had fewer
 
 
 class Part(NamedTuple):
@@ -86,8 +92,8 @@ def run_study(
 
     Raises
     ------
-    OtherStudyError
-        If the folder holds another study.
+    OtherStudyError, FolderInUseError, NotWrittenError
+        If the folder holds another study or other files, or cannot be written to.
     TwoarmError
         As the verbs that it calls.
 
@@ -98,7 +104,8 @@ def run_study(
     """
     folder, say = Path(folder), progress or (lambda step, share: None)
     study, protocol = read_study(name)
-    n = patients or protocol.enrollment.patients or 1
+    n = _size(patients, protocol)
+    _check(study, protocol)
     molecules = _molecules(protocol)
     draws = draws if any(molecule.is_ensemble for molecule in molecules.values()) else 1
     population = read_population(protocol.population)
@@ -152,6 +159,37 @@ def _report(say: Progress, step: str, number: int, of: float, share: float) -> N
 
 def _row(cards: pd.DataFrame, draw: int) -> dict[str, float]:
     return {str(name): float(cards[name].loc[draw]) for name in cards.columns}
+
+
+def _size(patients: int | None, protocol: Protocol) -> int:
+    """How many patients each trial has: as asked, else as the protocol says."""
+    n = protocol.enrollment.patients if patients is None else patients
+    if n is None or not 2 <= n <= _MOST:
+        raise NumberOfPatientsError(n=n, most=_MOST)
+    return n
+
+
+def _check(study: Study, protocol: Protocol) -> None:
+    """Refuse before the first trial what would otherwise end the run after it."""
+    for field in ("population", "outcomes"):
+        if not getattr(protocol, field):
+            raise MissingFieldError(path=study.protocol, place="the protocol", field=field)
+    read_outcomes(protocol.outcomes)
+    for arm, regimens in prescribe(protocol).items():
+        for part, full in zip(protocol.arms[arm].treatments, regimens, strict=True):
+            for dose in (*part.reductions, *([part.priming.dose] if part.priming else [])):
+                Regimen(full.molecule, dose, f"{part.every} days", infusion=part.infusion, slot=part.slot)
+    for arm in (*(beside.arm for beside in study.compare), *([study.curves.arm] if study.curves else [])):
+        if arm not in protocol.arms:
+            raise StudyArmError(study=study.name, arm=arm, arms=list(protocol.arms))
+    known = set(read_evidence(list(study.evidence))["id"]) if study.evidence else set()
+    for fact in (fact for beside in study.compare for fact in beside.facts):
+        if fact not in known:
+            raise NoSuchEvidenceError(column="id", text=fact, known=sorted(known))
+    if study.curves:
+        drugs = sorted(set(read_curves(study.curves.evidence)["drug"]))
+        if study.curves.drug not in drugs:
+            raise NoSuchEvidenceError(column="drug", text=study.curves.drug, known=drugs)
 
 
 def _molecules(protocol: Protocol) -> dict[str, Molecule]:

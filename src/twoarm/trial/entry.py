@@ -13,8 +13,16 @@ from typing import Annotated, Any, TypeVar  # noqa: F401 (the doctest reads it)
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 
 from twoarm import catalog
-from twoarm.errors import CardEntryError, MissingFieldError, MissingNoteError, UnknownFieldError
+from twoarm.bibliography import ASSUMED, read_references
+from twoarm.errors import (
+    CardEntryError,
+    MissingFieldError,
+    MissingNoteError,
+    UnknownFieldError,
+    UnknownSourceError,
+)
 from twoarm.units import quantity
+from twoarm.wording import foremost, in_words
 
 _ENTRY = ("value", "source", "note", "low", "high", "tuned", "place", "unit")
 _Card = TypeVar("_Card", bound="Card")
@@ -36,8 +44,7 @@ def _value(raw: Any, info: ValidationInfo) -> Any:
                 )
         if not raw.get("source"):
             raise ValueError('entry without a source. A number never stands without one. Add source = "...".')
-        if raw["source"] == "assumed" and not raw.get("note"):
-            raise MissingNoteError
+        _check_source(raw, info)
         return raw["value"]
     if info.context and info.context.get("path"):
         raise ValueError(
@@ -45,6 +52,17 @@ def _value(raw: Any, info: ValidationInfo) -> Any:
             '{ value = "6 weeks", source = "..." }.'
         )
     return raw
+
+
+def _check_source(raw: Mapping[str, Any], info: ValidationInfo) -> None:
+    """Refuse an assumption without a note and, from a file, a source that nobody can look up."""
+    keys = [key.strip() for key in str(raw["source"]).split(";")]
+    if ASSUMED in keys and not raw.get("note"):
+        raise MissingNoteError
+    if info.context and info.context.get("path"):
+        known = read_references()
+        if missing := [key for key in keys if key != ASSUMED and key not in known]:
+            raise UnknownSourceError(missing=missing, known=tuple(known))
 
 
 def measured(
@@ -142,7 +160,7 @@ def check_card(raw: Mapping[str, Any], model: type[_Card], path: Path | None) ->
     try:
         return model.model_validate(raw, context={"path": path})
     except ValidationError as wrong:
-        problem = wrong.errors(include_url=False)[0]
+        problem = foremost(wrong.errors(include_url=False))
     place = ".".join(str(part) for part in problem["loc"][:-1]) or "the file"
     field = str(problem["loc"][-1]) if problem["loc"] else "the file"
     if problem["type"] == "extra_forbidden":
@@ -152,7 +170,7 @@ def check_card(raw: Mapping[str, Any], model: type[_Card], path: Path | None) ->
     if problem["type"] == "missing":
         raise MissingFieldError(path=path, place=place, field=field)
     where = ".".join(str(part) for part in problem["loc"]) or "the file"
-    raise CardEntryError(path=path, place=where, reason=str(problem["msg"]).removeprefix("Value error, "))
+    raise CardEntryError(path=path, place=where, reason=in_words(problem))
 
 
 def _fields(model: type[BaseModel], place: tuple[Any, ...]) -> list[str]:
