@@ -311,12 +311,24 @@ def test_misses_stand_on_top_cohort_by_cohort(findings):
     text = Page(render(findings._replace(courses=None, changes=None))).text()
     assert text.index(said.summary) < text.index("Main results with")
     assert misses(findings._replace(comparison=None)) is None
+    shifted = findings.comparison.assign(predicted=30.0)
+    tuned = misses(findings._replace(comparison=shifted))
+    assert tuned is not None
+    assert "Of 2 that it was tuned to, it misses 2: " in tuned.summary
 
 
 def test_miss_of_the_arm_that_is_asked_about_goes_into_the_answer(findings):
     arms = ["control", "control", "experimental", "control", "experimental", "control"]
     answer, _ = headline(findings._replace(comparison=findings.comparison.assign(arm=arms)))
     assert "misses 1 of 1 published results of Experimental 3 mg/kg, phase 1." in answer
+
+
+def test_a_published_hazard_ratio_is_said_in_words(findings):
+    ratio = findings.comparison.head(1).assign(
+        endpoint="HR_OS", unit="ratio", label="A trial: Hazard ratio of OS"
+    )
+    ordered = misses_first(ratio)
+    assert ordered[["label", "endpoint"]].iloc[0].tolist() == ["A trial", "Hazard ratio of OS"]
 
 
 def test_interval_with_no_difference_in_it_is_said_to_have_it(findings):
@@ -342,6 +354,8 @@ def test_toxicity_and_baseline_have_a_column_an_arm(findings):
     toxicity = pd.DataFrame(rows, columns=["kind", "arm", "grade", "value", "low", "high"])
     baseline = pd.DataFrame({"characteristic": ["Age"], "experimental": ["64"], "control": ["63"]})
     own = least()._replace(toxicity=toxicity, baseline=baseline)
+    assert "Rash 20 % 20 % Fever 40 % 12 %" in Page(render(own)).text()
+    own = own._replace(draws=findings.draws)
     text = Page(render(own)).text().replace("\N{NO-BREAK SPACE}", " ")
     assert "Rash 20 % (18 to 22) 20 % (18 to 22) Fever 40 % (39 to 41) 12 % (11 to 13)" in text
     assert "fusion, grade ≥ 3" in text

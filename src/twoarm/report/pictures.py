@@ -13,7 +13,7 @@ from twoarm.figures.curves import BIOMARKERS, CELL_CLASSES, EXPOSURES, unseen
 from twoarm.figures.survival import months_text
 
 from .findings import Findings
-from .tables import MISSING, between, misses_first, number, with_interval
+from .tables import MISSING, between, misses_first, number, say, with_interval
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -170,8 +170,9 @@ def response(findings: Findings) -> list[Picture]:
                 "waterfall",
                 f"Best change in the sum of diameters, by arm. Patients with a fall of 30 % or more: {said}.",
                 f"Best change of the sum of diameters from baseline{_one_trial(findings)}, a bar a patient, "
-                "colored by best overall response: the deeper the better, progression in gray. Dashed: −30 % "
-                "(response) and +20 % (which RECIST counts from the nadir).",
+                "colored by best overall response: the deeper the better, progression in gray, also where "
+                "the targets shrank and new lesions came. Dashed: −30 % (response) "
+                "and +20 % (which RECIST counts from the nadir).",
             )
         )
     if findings.changes is not None and not findings.changes.empty:
@@ -311,7 +312,12 @@ def predicted_published(findings: Findings) -> list[Picture]:
         "Published and predicted values with 95 % intervals side by side, the widest misses on top of each "
         "panel; a diamond alone was published without an interval."
     )
-    figure = figures.predicted_published(ordered)
+    fitted = ordered["use"].astype(str) == "calibrate"
+    shown = ordered.assign(
+        label=ordered["label"].astype(str).where(~fitted, ordered["label"].astype(str) + " (fitted)"),
+        endpoint=ordered["endpoint"].map(say),
+    )
+    figure = figures.predicted_published(shown)
     return [_picture(figure, "predicted-published", f"Predicted against published. {said}", caption)]
 
 

@@ -152,10 +152,11 @@ def say_endpoint(endpoint: object) -> str:
 
     Examples
     --------
-    >>> say_endpoint("mPFS"), say_endpoint("OS_12m"), say_endpoint("TRAE_G3plus"), say_endpoint("ORR")
-    ('Median PFS', 'OS at 12 months', 'Grade >= 3 events', 'ORR')
+    >>> say_endpoint("mPFS"), say_endpoint("OS_12m"), say_endpoint("TRAE_G3plus"), say_endpoint("HR_OS")
+    ('Median PFS', 'OS at 12 months', 'Grade >= 3 events', 'Hazard ratio of OS')
     """
     text = re.sub(r"^m(PFS|OS|DOR)$", r"Median \1", str(endpoint))
+    text = re.sub(r"^HR_(PFS|OS)$", r"Hazard ratio of \1", text)
     text = re.sub(r"^(PFS|OS)_(\d+)m$", r"\1 at \2 months", text)
     return {"TRAE_G3plus": "Grade >= 3 events"}.get(text, text)
 
@@ -205,14 +206,13 @@ def comparison_table(rows: pd.DataFrame, caption: str) -> Table:
             if "n" in row and pd.notna(row["n"])
             else ""
         )
-        differences = (
-            row["differences"] if "differences" in row and isinstance(row["differences"], str) else ""
-        )
+        about = [row[name] for name in ("differences", "use_reason") if row.get(name)]
+        differences = "; ".join(text for text in about if isinstance(text, str))
         source = row["source"] if "source" in row and isinstance(row["source"], str) else ""
         body.append(
             [
                 f"{row['label']}{size}",
-                f"{row['endpoint']}" + (f", {unit}" if shown != "%" and unit else ""),
+                say(row["endpoint"]) + (f", {unit}" if shown != "%" and unit not in ("", "ratio") else ""),
                 _unbroken(row, "published", shown),
                 _unbroken(row, "predicted", shown),
                 _judged(row),
@@ -220,7 +220,15 @@ def comparison_table(rows: pd.DataFrame, caption: str) -> Table:
                 source,
             ]
         )
-    head = ["Cohort", "Endpoint", "Published", "Predicted", "", "Populations differ in", "Source"]
+    head = [
+        "Cohort",
+        "Endpoint",
+        "Published",
+        "Predicted",
+        "",
+        "Populations differ in; about the fact",
+        "Source",
+    ]
     return Table(caption, head, body, numeric=False)
 
 
@@ -306,7 +314,11 @@ def baseline_table(findings: Findings) -> Table | None:
     if findings.baseline is None or findings.baseline.empty:
         return None
     sizes = findings.patients["arm"].value_counts()
-    heads = {a: f"{n}, n = {sizes.get(a, 0)}" for a, n in findings.arms.items() if a in findings.baseline}
+    heads = {
+        a: f"{n}, {_together(f'n = {sizes.get(a, 0)}')}"
+        for a, n in findings.arms.items()
+        if a in findings.baseline
+    }
     columns = {"characteristic": "", **heads}
     return plain_table(findings.baseline, columns, "Baseline characteristics")
 
@@ -325,11 +337,17 @@ def toxicity_table(findings: Findings) -> Table | None:
         for column, pair in enumerate(pairs):
             if (kind, *pair) in by_place.index:
                 value, low, high = by_place.loc[(kind, *pair), ["value", "low", "high"]]
-                cells[column] = _together(with_interval(value, low, high, "%"))
+                several = findings.draws is not None
+                text = with_interval(value, low, high, "%") if several else number(value, "%")
+                cells[column] = _together(text)
         rows.append([f"{str(kind)[:1].upper()}{str(kind)[1:]}", *cells])
     short = short_names(findings.arms)
-    heads = [f"{short[arm]}, {'any grade' if grade <= 1 else f'grade ≥ {grade}'}" for arm, grade in pairs]
-    caption = "Patients with an event by the data cut: median, and least to greatest over the draws"
+    heads = [
+        f"{short[arm]}, {_together('any grade' if grade <= 1 else f'grade ≥ {grade}')}"
+        for arm, grade in pairs
+    ]
+    caption = "Patients with an event by the data cut"
+    caption += "" if findings.draws is None else ": median, and least to greatest over the draws"
     return Table(caption, ["", *heads], rows, numeric=False)
 
 
@@ -400,6 +418,13 @@ def misses(findings: Findings) -> Misses | None:
         for label, part in missed.groupby("label", sort=False)
     ]
     summary = f"Of {len(blind)} published results that tuned nothing, the same model misses {len(missed)}."
+    tuned = misses_first(findings.comparison) if findings.comparison is not None else blind
+    tuned = tuned[tuned["use"].astype(str) == "calibrate"]
+    if tuned["missed"].any():
+        which = "; ".join(
+            f"{row['endpoint']} of {row['label']}" for _, row in tuned[tuned["missed"]].iterrows()
+        )
+        summary += f" Of {len(tuned)} that it was tuned to, it misses {int(tuned['missed'].sum())}: {which}."
     return Misses(summary, cohorts)
 
 

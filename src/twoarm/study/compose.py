@@ -221,7 +221,8 @@ def _baseline(population: Path, outcomes: Path) -> pd.DataFrame | None:
                 rows.append({"characteristic": words, **said})
         else:
             quartiles = values.astype(float).groupby(arms, sort=False).quantile([0.25, 0.5, 0.75]).unstack()
-            said = {arm: f"{q[0.5]:.3g} ({q[0.25]:.3g} to {q[0.75]:.3g})" for arm, q in quartiles.iterrows()}
+            form = "{:g} ({:g} to {:g})" if (values.dropna() % 1 == 0).all() else "{:.1f} ({:.1f} to {:.1f})"
+            said = {arm: form.format(q[0.5], q[0.25], q[0.75]) for arm, q in quartiles.iterrows()}
             rows.append({"characteristic": f"{label}, median (quartiles)", **said})
     return pd.DataFrame(rows) if rows else None
 
