@@ -238,6 +238,7 @@ def _say_table(table: pd.DataFrame, *, title: str, drawn: bool = False) -> None:
     from rich.table import Table
 
     shown = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table = table.loc[:, [drawn or bool(table[name].astype(str).any()) for name in table]]
     for name in table.columns:
         shown.add_column(str(name), overflow="fold")
     for row in table.itertuples(index=False):

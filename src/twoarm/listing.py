@@ -207,7 +207,8 @@ def _model_rows(name: str) -> pd.DataFrame:
     model, path = read_model(name), catalog.find("biology", name)
     said = read_numbers(path).set_index("entry") if path.suffix == ".ant" else pd.DataFrame()
     values = dict(zip(model.parameters, model.values, strict=True))
-    names = [*model.parameters, *model.states, *model.outputs]
+    sourced = [name for name in model.parameters if name in said.index]
+    names = [*sourced, *model.parameters, *model.states, *model.outputs]
     rows = []
     for entry in dict.fromkeys(names):
         kind = "state" if entry in model.states else "output"

@@ -244,3 +244,14 @@ def test_a_plan_that_is_no_study_has_no_report(tmp_path):
     (tmp_path / "study.json").write_text('{"a": 1}')
     with pytest.raises(ta.TwoarmError, match="study"):
         report_study(tmp_path)
+
+
+def test_a_killed_run_leaves_no_trace_once_it_is_done(study, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    study(whole)
+    study(killed)
+    (killed / "draws" / "draw-001" / "result.json").unlink()
+    (killed / "draws" / "draw-001" / "courses1234.nc.tmp").write_text("half")
+    study(killed)
+    assert files_of(killed) == files_of(whole)
+    assert not filecmp.cmpfiles(whole, killed, files_of(whole), shallow=False)[1]

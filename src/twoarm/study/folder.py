@@ -202,6 +202,8 @@ def claim(folder: Path, plan: Mapping[str, Any]) -> None:
             raise FolderInUseError(folder=folder, found=PLAN) from None
         if changed := _changed(held, json.loads(json.dumps(dict(plan)))):
             raise OtherStudyError(folder=folder, changed=changed)
+        for half in folder.rglob("*.tmp"):  # what a run that was killed was about to write
+            half.unlink(missing_ok=True)
         return
     if folder.is_dir() and (own := sorted(_own(folder))):
         raise FolderInUseError(folder=folder, found=own[0])
