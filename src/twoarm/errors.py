@@ -182,6 +182,13 @@ class CardEntryError(TwoarmError, ValueError):
         super().__init__(f"{path}: {place}: {reason}")
 
 
+class ProtocolError(TwoarmError):
+    """A protocol made in Python breaks a rule; it is no ValueError, which pydantic would wrap in its own."""
+
+    def __init__(self, *, fault: TwoarmError) -> None:
+        super().__init__(str(fault))
+
+
 class EntryFormError(TwoarmError, ValueError):
     """An entry is not one of the forms a card knows."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_fifteen_lines() -> None:
     assert protocol.arms["control"].treatments[0].molecule.name == "pembrolizumab"
     assert protocol.enrollment.rate == pytest.approx(25 / 30.4375)
     assert (protocol.imaging.every, protocol.follow_up.horizon) == (42, 730.5)
-    with pytest.raises(ValueError, match="fortnightly"):
+    with pytest.raises(TwoarmError, match="fortnightly"):
         Protocol(
             arms={"a": fusion},
             enrollment="25 per month",
@@ -144,3 +145,33 @@ def test_grade_limits_must_get_worse(tmp_path: Path) -> None:
     path.write_text(text.replace("1 = 2.0, 2 = 1.5", "1 = 1.5, 2 = 2.0"))
     with pytest.raises(CardEntryError, match="do not get worse"):
         read_outcomes(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("arms", {}, "arms: {} cannot be"),
+        ("arms", {"new": 3}, "arms.new"),
+        ("enrollment", "lots", "not a quantity"),
+        ("imaging", "sometimes", "not a quantity"),
+        ("follow_up", "-3 months", "above 0 day"),
+        ("folow_up", "3 months", "Close: follow_up"),
+        ("outcomes", None, ""),
+    ],
+)
+def test_a_bad_protocol_made_in_python_is_an_error_of_this_package(field, value, said):
+    import twoarm as ta
+
+    arm = ta.Regimen(ta.read_molecule("docetaxel"), dose="75 mg/m2", every="3 weeks")
+    fields = {
+        "arms": {"old": arm},
+        "outcomes": "squamous_nsclc",
+        "enrollment": "25 per month",
+        "imaging": "every 6 weeks",
+        "follow_up": "24 months",
+    } | {field: value}
+    if value is None:
+        del fields[field]
+        said = 'no "outcomes"'
+    with pytest.raises(ta.TwoarmError, match=re.escape(said)):
+        ta.Protocol(**fields)

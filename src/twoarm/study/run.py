@@ -14,7 +14,13 @@ import xarray as xr
 import twoarm
 from twoarm import catalog
 from twoarm.engine.simulate import simulate
-from twoarm.errors import MissingFieldError, NoSuchEvidenceError, NumberOfPatientsError, StudyArmError
+from twoarm.errors import (
+    MissingFieldError,
+    NoSuchEvidenceError,
+    NumberOfPatientsError,
+    SimulationInputError,
+    StudyArmError,
+)
 from twoarm.evidence.read import read_curves, read_evidence
 from twoarm.model import Model
 from twoarm.model.sbml import read_model
@@ -103,6 +109,10 @@ def run_study(
     >>> findings = ta.run_study("marslight-11", "results/small", seed=11, patients=60)  # doctest: +SKIP
     """
     folder, say = Path(folder), progress or (lambda step, share: None)
+    if replicates < 0:
+        raise SimulationInputError(
+            what="replicates", value=replicates, rule="It must be 0 or above. Pass, as an example, 2."
+        )
     study, protocol = read_study(name)
     n = _size(patients, protocol)
     _check(study, protocol)

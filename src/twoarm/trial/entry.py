@@ -18,6 +18,7 @@ from twoarm.errors import (
     CardEntryError,
     MissingFieldError,
     MissingNoteError,
+    TwoarmError,
     UnknownFieldError,
     UnknownSourceError,
 )
@@ -160,17 +161,37 @@ def check_card(raw: Mapping[str, Any], model: type[_Card], path: Path | None) ->
     try:
         return model.model_validate(raw, context={"path": path})
     except ValidationError as wrong:
-        problem = foremost(wrong.errors(include_url=False))
+        raise fault_of(wrong, model, path or "the card") from None
+
+
+def fault_of(wrong: ValidationError, model: type[Card], path: object) -> TwoarmError:
+    """Say the foremost of pydantic's problems as an error of this package.
+
+    Parameters
+    ----------
+    wrong : ValidationError
+        What pydantic found.
+    model : type of Card
+        What was to be made.
+    path : object
+        Whose problem it is, for the message.
+
+    Returns
+    -------
+    TwoarmError
+        To be raised.
+    """
+    problem = foremost(wrong.errors(include_url=False))
     place = ".".join(str(part) for part in problem["loc"][:-1]) or "the file"
     field = str(problem["loc"][-1]) if problem["loc"] else "the file"
     if problem["type"] == "extra_forbidden":
-        raise UnknownFieldError(
+        return UnknownFieldError(
             path=path, place=place, field=field, known=_fields(model, problem["loc"][:-1])
         )
     if problem["type"] == "missing":
-        raise MissingFieldError(path=path, place=place, field=field)
+        return MissingFieldError(path=path, place=place, field=field)
     where = ".".join(str(part) for part in problem["loc"]) or "the file"
-    raise CardEntryError(path=path, place=where, reason=in_words(problem))
+    return CardEntryError(path=path, place=where, reason=in_words(problem))
 
 
 def _fields(model: type[BaseModel], place: tuple[Any, ...]) -> list[str]:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 
+from twoarm.errors import ProtocolError
 from twoarm.regimen import Regimen
-from twoarm.trial.entry import SOURCED, Card, measured, read_card
+from twoarm.trial.entry import SOURCED, Card, fault_of, measured, read_card
 from twoarm.units import quantity
 
 _OPEN = 3652.5  # days; an end that was not given
@@ -159,6 +160,17 @@ class Protocol(Card):
                     f"block size {size} is not a multiple of the shares' sum, {whole}. Change one of them."
                 )
         return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told(cls, raw: Any, read: ModelWrapValidatorHandler[Protocol], info: ValidationInfo) -> Protocol:
+        """Say what is wrong with a protocol made in Python as it is said of a file."""
+        try:
+            return read(raw)
+        except ValidationError as wrong:
+            if info.context:  # a file: its reader says it, with the path
+                raise
+            raise ProtocolError(fault=fault_of(wrong, cls, "protocol")) from None
 
     @property
     def shares(self) -> dict[str, int]:
