@@ -549,6 +549,16 @@ class NotWrittenError(TwoarmError, OSError):
         )
 
 
+class MoleculeTwiceError(TwoarmError, ValueError):
+    """Two different molecules of a protocol have one name."""
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(
+            f'two different cards of the protocol are named "{name}". Draws and files go by that name, so each card '
+            "has its own. Rename one of them."
+        )
+
+
 class NumberOfPatientsError(TwoarmError, ValueError):
     """A number of patients that no trial has."""
 

@@ -255,3 +255,12 @@ def test_a_killed_run_leaves_no_trace_once_it_is_done(study, tmp_path):
     study(killed)
     assert files_of(killed) == files_of(whole)
     assert not filecmp.cmpfiles(whole, killed, files_of(whole), shallow=False)[1]
+
+
+def test_two_cards_of_one_name_are_refused(tmp_path):
+    cards = Path(ta.__file__).parent / "library" / "molecules"
+    text = (cards / "docetaxel.toml").read_text(encoding="utf-8").replace('"docetaxel"', '"ibi363"', 1)
+    (tmp_path / "other.toml").write_text(text, encoding="utf-8")
+    mine = changed(tmp_path, '"docetaxel", source', f'"{(tmp_path / "other.toml").as_posix()}", source')
+    with pytest.raises(ta.TwoarmError, match='named "ibi363"'):
+        run_study(mine, tmp_path / "out", seed=11, patients=20)

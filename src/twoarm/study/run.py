@@ -16,6 +16,7 @@ from twoarm import catalog
 from twoarm.engine.simulate import simulate
 from twoarm.errors import (
     MissingFieldError,
+    MoleculeTwiceError,
     NoSuchEvidenceError,
     NumberOfPatientsError,
     SimulationInputError,
@@ -209,7 +210,8 @@ def _molecules(protocol: Protocol) -> dict[str, Molecule]:
         for treatment in arm.treatments:
             molecule = treatment.molecule
             known = molecule if isinstance(molecule, Molecule) else read_molecule(molecule)
-            found[known.name] = known
+            if found.setdefault(known.name, known) != known:
+                raise MoleculeTwiceError(name=known.name)
     return found
 
 
