@@ -112,10 +112,15 @@ def _own_values(model: Model, table: pd.DataFrame, covariates: set[str]) -> dict
     values = {}
     for name in table.columns:
         if name in known:
-            column = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float)
-            wrong = np.flatnonzero(np.isinf(column) | (np.isnan(column) & ~table[name].isna().to_numpy()))
+            given = table[name]
+            if given.dtype == np.float64:  # as nearly always, and many times faster
+                column = given.to_numpy()
+                wrong = np.flatnonzero(np.isinf(column))
+            else:
+                column = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float)
+                wrong = np.flatnonzero(np.isinf(column) | (np.isnan(column) & ~given.isna().to_numpy()))
             if len(wrong):
-                patient, value = table.index[wrong[0]], table[name].iloc[wrong[0]]
+                patient, value = table.index[wrong[0]], given.iloc[wrong[0]]
                 raise SimulationInputError(
                     what=f"{name!r} of patient {patient}", value=value, rule="It must be a finite number."
                 )
