@@ -69,7 +69,7 @@ def run(
         ),
     ] = None,
     draws: Annotated[int, typer.Option(help="Draws of the molecule's card, a trial each.", min=1)] = 12,
-    replicates: Annotated[int, typer.Option(help="Further trials that differ by chance only.", min=0)] = 2,
+    replicates: Annotated[int, typer.Option(help="Further trials that differ by chance only.", min=0)] = 4,
     backend: Annotated[Backend, typer.Option(help="reference is slow and believed.")] = Backend.auto,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
 ) -> None:

@@ -164,3 +164,9 @@ def test_a_cytotoxic_kills_tumor_and_neutrophils_and_they_come_back(treat):
     assert run.sld.values[0, 2] < 80.1
     assert run.neutrophils.values[0].min() < 2.5
     assert run.neutrophils.values[0, -1] > 4
+
+
+def test_a_steepness_below_one_is_integrated_from_no_drug_at_all(treat):
+    """A power below one has no slope at zero; the cytotoxic's starts where it has one."""
+    run = treat(read_molecule("docetaxel"), "75 mg/m2", days=21, outputs=("sld",), cytotoxic_hill=0.7)
+    assert np.isfinite(run.sld.values).all()

@@ -191,3 +191,15 @@ def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
         file.truncate(LARGEST + 1)
     with pytest.raises(FileTooLargeError):
         read_model(path)
+
+
+def test_a_file_that_imports_itself_is_refused(tmp_path):
+    ring = tmp_path / "ring.ant"
+    ring.write_text('import "other.ant"\nmodel ring() x = 1; x\' = -x; end\n')
+    (tmp_path / "other.ant").write_text('import "ring.ant"\nmodel other() y = 1; y\' = -y; end\n')
+    with pytest.raises(UnsafeModelError, match="ring"):
+        read_model(ring)
+    alone = tmp_path / "alone.ant"
+    alone.write_text('import "alone.ant"\nmodel alone() x = 1; x\' = -x; end\n')
+    with pytest.raises(UnsafeModelError, match="alone"):
+        read_model(alone)

@@ -155,3 +155,9 @@ def test_survival_never_rises(courses: list[tuple[int, bool]]) -> None:
             a.medians(as_cut(day, event, np.array(["one"] * len(day))), endpoints=["OS"])["median"][0]
             == middle
         )
+
+
+def test_arms_that_their_events_separate_have_no_ratio_and_no_noise() -> None:
+    """Everybody of one arm before anybody of the other: no number, and no warning."""
+    days, treated = np.arange(1.0, 13), np.arange(12) < 6
+    assert np.isnan(a.hazard_ratio(days, np.ones(12, bool), treated)).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from xml.parsers import expat
 
@@ -20,9 +21,11 @@ _IMPORT = re.compile(r'\bimport\s+"([^"]*)"')
 def imported_parts(text: str, name: str, folders: tuple[Path, ...]) -> Iterator[tuple[str, str]]:
     """File names and texts of all parts that Antimony `text` imports, and that these import, each once."""
     pending, seen = [(name, text)], set()
+    needs: dict[str, set[str]] = {}
     while pending:
         owner, body = pending.pop()
         for part in _IMPORT.findall(body):
+            needs.setdefault(Path(owner).stem, set()).add(Path(part).stem)
             if Path(part).name != part or "\\" in part or part in (".", ".."):
                 raise UnsafeModelError(model=owner, what=f'an import from elsewhere ("{part}")')
             if part not in seen:
@@ -33,6 +36,10 @@ def imported_parts(text: str, name: str, folders: tuple[Path, ...]) -> Iterator[
                     check_xml(found, part)
                 pending.append((part, found))
                 yield part, found
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as ring:
+        raise UnsafeModelError(model=name, what=f"imports in a ring ({' -> '.join(ring.args[1])})") from None
 
 
 def check_xml(text: str, name: str) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from twoarm.errors import NotARunError
 from twoarm.report import Findings
-from twoarm.report.tables import main_table, number
+from twoarm.report.tables import headline, main_table, number
 from twoarm.study import compose
 from twoarm.study import folder as files
 from twoarm.study.card import Study, read_study
@@ -59,14 +59,14 @@ def tables_of(findings: Findings) -> dict[str, pd.DataFrame]:
         By title: the main results; predicted beside published; where the uncertainty comes from.
     """
     main = main_table(findings)
-    covers = f"Results, 95 % intervals over {findings.covers}"
+    covers = f"{headline(findings)[0]}\nResults, 95 % intervals over {findings.covers}".lstrip()
     tables = {covers: pd.DataFrame(list(main.rows), columns=[name or " " for name in main.head])}
     if findings.comparison is not None:
         rows = findings.comparison
         tables["Predicted beside published, misses first"] = pd.DataFrame(
             {
-                "published": rows["label"],
-                "value": [_interval(row, "published") for row in rows.to_dict("records")],
+                "fact": rows["label"].str.replace(">=", "≥"),
+                "published": [_interval(row, "published") for row in rows.to_dict("records")],
                 "predicted": [_interval(row, "predicted") for row in rows.to_dict("records")],
                 "verdict": rows["verdict"],
                 "use": rows["use"],

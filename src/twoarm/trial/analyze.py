@@ -5,6 +5,7 @@ Works on any table with the columns of `cut`, so real data can be fed to it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ LANDMARKS: Mapping[str, Sequence[int]] = {"PFS": (6, 12), "OS": (12, 18)}
 """Months at which survival is read."""
 
 _MONTH = quantity("1 month", "day")
+_WIDEST = 10.0  # standard error of a log hazard ratio beyond which the groups are separated, not compared
 _COLUMNS = ["quantity", "arm", "value", "low", "high", "unit", "n", "events"]
 
 
@@ -287,7 +289,7 @@ def hazard_ratio(
     Returns
     -------
     ratio, low, high : float
-        With a 95 % Wald interval; NaN where a group has no event.
+        With a 95 % Wald interval; NaN where a group has no event, or where the events separate the groups.
 
     References
     ----------
@@ -301,6 +303,7 @@ def hazard_ratio(
     True
     """
     from lifelines import CoxPHFitter
+    from lifelines.exceptions import ConvergenceError
 
     group, happened = np.asarray(treated, bool), np.asarray(events, bool)
     if not (happened & group).any() or not (happened & ~group).any():
@@ -311,8 +314,15 @@ def hazard_ratio(
     # its usual precision leaves 2e-5 of the log hazard ratio (tests/second_opinion/test_analyze_agrees.py)
     to_the_end = {"precision": 1e-12}
     strata_column = None if strata is None else "stratum"
-    fit = CoxPHFitter().fit(frame, "day", "event", strata=strata_column, fit_options=to_the_end)
+    with warnings.catch_warnings():  # arms that events separate: said below, by a number that is not there
+        warnings.simplefilter("ignore")
+        try:
+            fit = CoxPHFitter().fit(frame, "day", "event", strata=strata_column, fit_options=to_the_end)
+        except ConvergenceError:
+            return np.nan, np.nan, np.nan
     effect, error = float(fit.params_["treated"]), float(fit.standard_errors_["treated"])
+    if not error < _WIDEST:
+        return np.nan, np.nan, np.nan
     reach = float(norm.ppf(0.975)) * error
     return float(np.exp(effect)), float(np.exp(effect - reach)), float(np.exp(effect + reach))
 
