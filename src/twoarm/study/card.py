@@ -13,7 +13,7 @@ BIOLOGY = "pd1_il2"  # the model of a protocol that has no study file
 
 
 class Beside(Card):
-    """Published facts about one cohort, laid beside one arm."""
+    """Published facts about one cohort, laid beside one arm; beside "", facts that compare the arms."""
 
     arm: str
     facts: tuple[str, ...]

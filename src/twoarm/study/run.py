@@ -190,7 +190,8 @@ def _check(study: Study, protocol: Protocol) -> None:
         for part, full in zip(protocol.arms[arm].treatments, regimens, strict=True):
             for dose in (*part.reductions, *([part.priming.dose] if part.priming else [])):
                 Regimen(full.molecule, dose, f"{part.every} days", infusion=part.infusion, slot=part.slot)
-    for arm in (*(beside.arm for beside in study.compare), *([study.curves.arm] if study.curves else [])):
+    beside = {each.arm for each in study.compare} - {""}  # "" is what compares the arms
+    for arm in (*sorted(beside), *([study.curves.arm] if study.curves else [])):
         if arm not in protocol.arms:
             raise StudyArmError(study=study.name, arm=arm, arms=list(protocol.arms))
     known = set(read_evidence(list(study.evidence))["id"]) if study.evidence else set()
