@@ -42,8 +42,20 @@ def test_a_number_says_what_it_is_its_range_and_its_source(name, value, said):
 
 
 def test_every_parameter_of_the_model_is_one_of_them(model: Model):
-    own = {name for name in model.parameters if not re.search(r"_(cell|cell_copy|no_rate|zero_rate)$", name)}
+    own = {name for name in model.parameters if not re.search(r"_(cell|no_rate|zero_rate)$", name)}
     assert own <= {name for name, _, _ in NUMBERS}
+
+
+def test_no_number_is_without_effect(model: Model):
+    """Each reaches a rate, a start or an output that scales what is shown; compartments hold species."""
+    waiting, seen = [*model.rates, *model.initial, model.outputs["eosinophils"]], set()
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting += model.nodes[node].args
+    at_work = {model.parameters[int(model.nodes[i].value)] for i in seen if model.nodes[i].op == "parameter"}
+    assert {name for name in model.parameters if not name.endswith("_cell")} <= at_work
 
 
 def test_units_are_proven():

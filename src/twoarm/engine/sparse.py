@@ -37,11 +37,6 @@ class Factorization:
         """Number of factors to store."""
         return len(self.slots)
 
-    def slot_of(self, row: int, column: int) -> int:
-        """Place of an entry given by row and column of the matrix."""
-        position = self._positions
-        return self.slots[position[row], position[column]]
-
     @property
     def _positions(self) -> dict[int, int]:
         return {index: position for position, index in enumerate(self.order)}

@@ -97,10 +97,7 @@ def check_units(source: str | Path) -> list[str]:
         document.setConsistencyChecks(category, True)
     document.checkConsistency()
     found = (document.getError(i) for i in range(document.getNumErrors()))
-    return [
-        f"{e.getErrorId()} {e.getShortMessage()}: {e.getMessage().strip().splitlines()[-1].strip()}"
-        for e in found
-    ]
+    return [f"{e.getErrorId()} {e.getShortMessage()}: {_last_line(e)}" for e in found]
 
 
 def _make_dimensionless(ast: sbml.ASTNode) -> None:
