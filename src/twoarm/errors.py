@@ -433,12 +433,22 @@ class NoSuchInitialError(TwoarmError, ValueError):
 
 
 class EventsNeedReferenceError(TwoarmError, ValueError):
-    """The fast back end was asked for a model with events."""
+    """A fast back end was asked for a model with events."""
 
-    def __init__(self, *, model: str, events: Sequence[str]) -> None:
+    def __init__(self, *, model: str, events: Sequence[str], backend: str = "cpu") -> None:
         super().__init__(
             f"model {model!r} has {len(events)} events ({', '.join(events[:3])}{', ...' if len(events) > 3 else ''}), "
-            'which backend "cpu" does not handle. Use backend="reference"; "auto" chooses it for you.'
+            f'which backend "{backend}" does not handle. Use backend="reference"; "auto" chooses it for you.'
+        )
+
+
+class PrecisionError(TwoarmError, ValueError):
+    """A back end does not compute in the precision asked for."""
+
+    def __init__(self, *, backend: str, precision: str, reason: str) -> None:
+        super().__init__(
+            f'precision "{precision}" was asked for, and backend "{backend}" ({reason}) has only double. Single '
+            'precision is for screening on a back end that has it. Use precision="double", or another backend.'
         )
 
 

@@ -92,6 +92,9 @@ class Cohort:
         Name of the method; back ends with only one ignore it.
     workers : int
         Threads.
+    precision : {"double", "single"}
+        Of the arithmetic within a step. Time, step lengths, tolerances, and what a back end is given and
+        gives back are double.
     """
 
     model: Model
@@ -108,6 +111,7 @@ class Cohort:
     max_steps: int
     method: str
     workers: int
+    precision: str = "double"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,21 +12,16 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from twoarm.engine import inputs
+from twoarm.engine.backends import Backend, choose_backend
 from twoarm.engine.cohort import Cohort, Solved, Tolerance
 from twoarm.engine.results import assemble, evaluate_outputs
 from twoarm.engine.schedule import plan_schedule
 from twoarm.engine.status import Status, sentence
-from twoarm.errors import (
-    EventsNeedReferenceError,
-    IntegrationError,
-    SimulationInputError,
-    UnknownBackendError,
-)
+from twoarm.errors import IntegrationError, SimulationInputError, UnknownBackendError
 from twoarm.model import Model
 
 __all__ = ["SupportsDoses", "simulate"]
 
-_BACKENDS = ("auto", "cpu", "reference")
 _RECORD_BYTES = 256 * 2**20  # states kept at visits before they become outputs
 
 
@@ -52,7 +45,8 @@ def simulate(
     visits: ArrayLike | None = None,
     outputs: Sequence[str] | None = None,
     initial: xr.Dataset | None = None,
-    backend: Literal["auto", "cpu", "reference"] = "auto",
+    backend: Literal["auto", "cpu", "cuda", "reference"] = "auto",
+    precision: Literal["double", "single"] = "double",
     method: str | None = None,
     rtol: float = 1e-6,
     atol: float | Mapping[str, float] | None = None,
@@ -82,9 +76,12 @@ def simulate(
         Names to record, keys of ``model.outputs``; by default all that are not parameters.
     initial : Dataset, optional
         Result of an earlier call to go on from: its `final_state` at its `final_day`, for each of `patients`.
-    backend : {"auto", "cpu", "reference"}
-        ``"cpu"`` is compiled for the model and takes several patients at a time; ``"reference"`` is CVODE,
-        one by one. ``"auto"`` takes ``"cpu"``, unless the model has events.
+    backend : {"auto", "cpu", "cuda", "reference"}
+        ``"cpu"`` is compiled for the model and takes several patients at a time; ``"cuda"`` is the same on a
+        device; ``"reference"`` is CVODE, one by one. ``"auto"`` takes ``"cpu"`` where it can solve the model,
+        otherwise ``"reference"``; the attribute `backend_reason` says why.
+    precision : {"double", "single"}
+        Of the arithmetic within a step. Single is for screening.
     method : {"rodas5p", "rodas4"}, optional
         Method of ``"cpu"``.
     rtol : float
@@ -115,8 +112,8 @@ def simulate(
     ------
     IntegrationError
         If a patient did not reach the end and `failed` is ``"raise"``.
-    EventsNeedReferenceError
-        If ``backend="cpu"`` was asked for a model with events.
+    EventsNeedReferenceError, PrecisionError
+        If the back end that was asked for cannot do it.
     SimulationInputError, UnknownColumnError, UnknownOutputError, UnknownBackendError, NoSuchInitialError
         If an argument cannot be right.
 
@@ -141,8 +138,6 @@ def simulate(
     >>> round(float(run.drug[0, 0]), 3)
     36.788
     """
-    if backend not in _BACKENDS:
-        raise UnknownBackendError(what="backend", name=backend, known=_BACKENDS)
     if failed not in ("raise", "mask"):
         raise UnknownBackendError(what="failed", name=failed, known=("raise", "mask"))
     _check_numbers(rtol=rtol, chunk=chunk, max_steps=max_steps, workers=workers)
@@ -151,8 +146,7 @@ def simulate(
     end = inputs.read_days(days, begin, people.labels)
     at = inputs.read_visits(visits, begin, end)
     names = inputs.read_outputs(model, outputs)
-    used = _choose(model, backend)
-    integrate = _backend(used) if model.states else _stand_still
+    used = choose_backend(model, backend, precision)
     tolerance = inputs.read_tolerance(model, rtol, atol)
     method_name = inputs.read_method(method)
     parameters, state, start = inputs.read_values(model, people, earlier)
@@ -179,8 +173,9 @@ def simulate(
             max_steps=max_steps,
             method=method_name,
             workers=workers or os.cpu_count() or 1,
+            precision=precision,
         )
-        solved = integrate(cohort)
+        solved = used.integrate(cohort)
         results.append((evaluate_outputs(names, cohort, solved), solved))
         if callable(progress):
             progress(part.stop, len(begin))
@@ -190,31 +185,8 @@ def simulate(
     if failed == "raise":
         _raise_if_stuck(model, people.labels, joined)
     curves = {name: np.concatenate([found[name] for found, _ in results]) for name in names}
-    attributes = _provenance(model, used, backend, method_name, tolerance, patients)
+    attributes = _provenance(model, used, backend, precision, method_name, tolerance, patients)
     return assemble(model, people.labels, at, curves, joined, attributes)
-
-
-def _choose(model: Model, backend: str) -> str:
-    if backend == "cpu" and model.events:
-        raise EventsNeedReferenceError(model=model.name, events=[event.name for event in model.events])
-    if backend != "auto":
-        return backend
-    return "reference" if model.events else "cpu"
-
-
-def _backend(name: str) -> Callable[[Cohort], Solved]:
-    if name == "reference":
-        from twoarm.engine import reference
-
-        return reference.integrate
-    from twoarm.engine import stepper
-
-    return stepper.integrate
-
-
-def _stand_still(cohort: Cohort) -> Solved:
-    """Time passes and there is nothing to integrate."""
-    return replace(Solved.empty(cohort), day=cohort.end.copy())
 
 
 def _check_numbers(*, rtol: float, chunk: int, max_steps: int, workers: int | None) -> None:
@@ -265,23 +237,24 @@ def _raise_if_stuck(model: Model, labels: np.ndarray, joined: Mapping[str, np.nd
 
 def _provenance(
     model: Model,
-    used: str,
+    used: Backend,
     asked: str,
+    precision: str,
     method: str,
     tolerance: Tolerance,
     patients: pd.DataFrame | None,
 ) -> dict[str, Any]:
-    packages = ("numpy", "llvmlite", "numba") if used == "cpu" else ("numpy", "scikit-sundae")
-    versions = {name: importlib.metadata.version(name) for name in packages}
     attributes: dict[str, Any] = {
         "model": model.name,
         "model_digest": model.digest,
-        "backend": used,
+        "backend": used.name,
         "backend_asked": asked,
-        "method": method if used == "cpu" else "cvode bdf",
+        "backend_reason": used.reason,
+        "precision": precision,
+        "method": "cvode bdf" if used.name == "reference" else method,
         "rtol": tolerance.relative,
         "atol_share": tolerance.share,
-        "versions": " ".join(f"{name} {version}" for name, version in versions.items()),
+        "versions": used.versions,
     }
     if patients is not None and "seed" in patients.attrs:
         attributes["seed"] = patients.attrs["seed"]

@@ -1,0 +1,102 @@
+"""Which back end runs a model, and why; what a back end cannot do is refused by name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from twoarm.engine.cohort import Cohort, Solved
+from twoarm.errors import EventsNeedReferenceError, PrecisionError, UnknownBackendError
+from twoarm.model import Model
+
+NAMES: Final = ("auto", "cpu", "cuda", "reference")
+PRECISIONS: Final = ("double", "single")
+
+_HOMES: Final = {
+    "cpu": "twoarm.engine.stepper",
+    "cuda": "twoarm.engine.cuda",
+    "reference": "twoarm.engine.reference",
+}
+_PACKAGES: Final = {
+    "cpu": ("numpy", "llvmlite", "numba"),
+    "cuda": ("numpy", "llvmlite"),
+    "reference": ("numpy", "scikit-sundae"),
+}
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What runs, and why it does.
+
+    Attributes
+    ----------
+    name : str
+        ``"cpu"``, ``"cuda"`` or ``"reference"``.
+    reason : str
+        Why this one, for people.
+    integrate : callable
+        From `Cohort` to `Solved`.
+    """
+
+    name: str
+    reason: str
+    integrate: Callable[[Cohort], Solved]
+
+    @property
+    def versions(self) -> str:
+        """Versions of the packages that compute."""
+        return " ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES[self.name])
+
+
+def choose_backend(model: Model, asked: str, precision: str = "double") -> Backend:
+    """Choose the back end for a model. Nothing falls back in silence: the reason is in the result.
+
+    Parameters
+    ----------
+    model : Model
+        The equations.
+    asked : {"auto", "cpu", "cuda", "reference"}
+        ``"auto"`` takes ``"cpu"`` where that can solve the model, and ``"reference"`` otherwise; never a
+        device, whose digits are others.
+    precision : {"double", "single"}
+        Of the arithmetic.
+
+    Returns
+    -------
+    Backend
+        Ready to integrate.
+
+    Raises
+    ------
+    UnknownBackendError
+        If there is no such back end or precision.
+    EventsNeedReferenceError, PrecisionError
+        If the back end that was asked for cannot do it.
+    """
+    if asked not in NAMES:
+        raise UnknownBackendError(what="backend", name=asked, known=NAMES)
+    if precision not in PRECISIONS:
+        raise UnknownBackendError(what="precision", name=precision, known=PRECISIONS)
+    if asked in ("cpu", "cuda") and model.events:
+        events = [event.name for event in model.events]
+        raise EventsNeedReferenceError(model=model.name, events=events, backend=asked)
+    if asked != "auto":
+        name, reason = asked, "asked for"
+    elif model.events:
+        name, reason = "reference", f"auto: the model has events ({len(model.events)})"
+    else:
+        name, reason = "cpu", "auto: compiled for the model"
+    if not model.states:
+        return Backend(name, f"{reason}; no state to integrate", _stand_still)
+    home = importlib.import_module(_HOMES[name])  # each brings a heavy library of its own
+    if precision not in getattr(home, "PRECISIONS", ("double",)):
+        raise PrecisionError(backend=name, precision=precision, reason=reason)
+    return Backend(name, reason, home.integrate)
+
+
+def _stand_still(cohort: Cohort) -> Solved:
+    """Time passes and there is nothing to integrate."""
+    return replace(Solved.empty(cohort), day=cohort.end.copy())
