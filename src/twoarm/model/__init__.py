@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twoarm.model.differentiate import derivative, jacobian, parameter_derivatives, time_derivative
+from twoarm.model.differentiate import along, derivative, jacobian, parameter_derivatives, time_derivative
 from twoarm.model.equations import Event, Graph, Model, Node, evaluate, start
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Graph",
     "Model",
     "Node",
+    "along",
     "derivative",
     "evaluate",
     "jacobian",

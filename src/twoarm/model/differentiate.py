@@ -3,13 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from twoarm.errors import UnsupportedModelError
 from twoarm.model.equations import Model
 from twoarm.model.graph import Graph, reachable, support
 
-__all__ = ["derivative", "jacobian", "parameter_derivatives", "time_derivative"]
+__all__ = ["along", "derivative", "jacobian", "parameter_derivatives", "time_derivative"]
+
+
+def along(graph: Graph, roots: Sequence[int], direction: Mapping[int, int]) -> dict[int, int]:
+    """Nodes of the derivatives of `roots` along a direction, appended to `graph`.
+
+    Parameters
+    ----------
+    graph : Graph
+        The expressions.
+    roots : sequence of int
+        Nodes to differentiate.
+    direction : mapping of int to int
+        How fast each leaf moves: node of a state or parameter to node of its derivative; others stand still.
+
+    Returns
+    -------
+    dict of int to int
+        For each root the node of the sum of its partial derivatives times those of `direction`; at a kink
+        the one-sided derivative of the branch taken.
+
+    Examples
+    --------
+    >>> g = Graph()
+    >>> x, v = g.state(0), g.parameter(0)
+    >>> square = g.mul(x, x)
+    >>> slope = along(g, [square], {x: v})[square]
+    >>> from twoarm.model.graph import evaluate
+    >>> float(evaluate(g.nodes, [3.0], [0.5])[slope])
+    3.0
+    """
+    zero = graph.const(0)
+    found: dict[int, int] = {}
+    for i in reachable(graph.nodes, roots):
+        args = graph.nodes[i].args
+        found[i] = _tangent(graph, i, args, [found[a] for a in args]) if args else direction.get(i, zero)
+    return {root: found[root] for root in roots}
 
 
 def derivative(graph: Graph, node: int, state_index: int) -> int:

@@ -1,0 +1,158 @@
+"""A model → the same model with directional derivatives of its states and outputs as further states.
+
+With y' = f(y, p, t), the derivative s of y along a direction (u of the initial states, w of the parameters)
+obeys s' = (df/dy) s + (df/dp) w, s(0) = dy(0)/d(direction). The weights w become parameters of the new model,
+so one model serves every parameter: a run along parameter j has weight 1 there and 0 elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from twoarm.model.differentiate import along
+from twoarm.model.equations import Graph, Model, support
+
+__all__ = ["Sensitized", "sensitize"]
+
+
+@dataclass(frozen=True)
+class Sensitized:
+    """What `sensitize` made.
+
+    Attributes
+    ----------
+    model : Model
+        The states of the original, then its slopes (derivatives) along each direction; the parameters of the
+        original, then the weights of each direction; the outputs of the original, and their slopes.
+    moving_parameters, moving_states : tuple of str
+        Parameters that have weights and states that have slopes: those that the chosen names act on. All
+        others have derivative 0 along every direction.
+    directions : int
+        How many directions the model carries.
+    """
+
+    model: Model
+    moving_parameters: tuple[str, ...]
+    moving_states: tuple[str, ...]
+    directions: int
+
+
+def weight(name: str, direction: int = 0) -> str:
+    """Name of the parameter that says how fast parameter `name` moves along a direction."""
+    return f"weight {direction} of {name}"
+
+
+def slope(name: str, direction: int = 0) -> str:
+    """Name of the derivative of a state or an output along a direction."""
+    return f"slope {direction} of {name}"
+
+
+def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], directions: int = 1) -> Sensitized:
+    """Append directional derivatives of states and outputs to a model.
+
+    Parameters
+    ----------
+    model : Model
+        Without events.
+    names : sequence of str
+        Parameters, and states (then their initial value), that a direction may move.
+    outputs : iterable of str
+        Outputs whose derivatives are wanted.
+    directions : int
+        How many directions one patient of the new model carries.
+
+    Returns
+    -------
+    Sensitized
+        The new model and what moves in it. Weights are 0 unless a patient has others; the weight of a derived
+        parameter, and the slope of an initial value, follow by the chain rule unless a patient has others.
+
+    Notes
+    -----
+    At a kink (`min`, `max`, `abs`, a piecewise expression) the one-sided derivative of the branch taken.
+
+    References
+    ----------
+    hindmarsh2005, section 2.6 (the sensitivity equations).
+
+    Examples
+    --------
+    >>> g = Graph()
+    >>> x, k = g.state(0), g.parameter(0)
+    >>> rate, one = g.neg(g.mul(k, x)), g.const(1.0)
+    >>> decay = Model("decay", tuple(g.nodes), ("x",), (one,), (rate,), ("k",), (0.1,), {"x": x})
+    >>> sensitize(decay, ["k"], ["x"]).model.states
+    ('x', 'slope 0 of x')
+    """
+    parameters, states = _moving(model, names)
+    graph = Graph(model.nodes)
+    place = {name: i for i, name in enumerate(model.parameters)}
+    index = {name: i for i, name in enumerate(model.states)}
+    outputs = tuple(outputs)
+    derived = {name: node for name, node in model.derived.items() if name in parameters}
+    roots = [
+        *(model.initial[index[name]] for name in states),
+        *(model.rates[index[name]] for name in states),
+        *derived.values(),
+        *(model.outputs[name] for name in outputs),
+    ]
+    new = _Parts([], [], {}, {}, [])
+    for d in range(directions):
+        weights = {name: len(place) + d * len(parameters) + i for i, name in enumerate(parameters)}
+        slopes = {name: len(index) + d * len(states) + i for i, name in enumerate(states)}
+        moves = {graph.parameter(place[name]): graph.parameter(at) for name, at in weights.items()}
+        moves |= {graph.state(index[name]): graph.state(at) for name, at in slopes.items()}
+        found = along(graph, roots, moves)
+        new.initial += [found[model.initial[index[name]]] for name in states]
+        new.rates += [found[model.rates[index[name]]] for name in states]
+        new.derived |= {weight(name, d): found[node] for name, node in derived.items()}
+        new.outputs |= {slope(name, d): found[model.outputs[name]] for name in outputs}
+        new.weights += [weight(name, d) for name in parameters]
+    sensitized = replace(
+        model,
+        name=f"{model.name} with slopes",
+        nodes=tuple(graph.nodes),
+        states=(*model.states, *(slope(name, d) for d in range(directions) for name in states)),
+        initial=(*model.initial, *new.initial),
+        rates=(*model.rates, *new.rates),
+        parameters=(*model.parameters, *new.weights),
+        values=(*model.values, *[0.0] * len(new.weights)),
+        outputs={**{name: model.outputs[name] for name in outputs}, **new.outputs},
+        derived={**model.derived, **new.derived},
+        amounts={},
+    )
+    return Sensitized(sensitized, parameters, states, directions)
+
+
+@dataclass
+class _Parts:
+    """What the directions add to a model, one after the other."""
+
+    initial: list[int]
+    rates: list[int]
+    derived: dict[str, int]
+    outputs: dict[str, int]
+    weights: list[str]
+
+
+def _moving(model: Model, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Parameters and states that change when what is named changes, at the start or later."""
+    by_parameter, by_state = support(model.nodes, "parameter"), support(model.nodes, "state")
+    parameters = {name: 1 << i for i, name in enumerate(model.parameters)}
+    states = {name: 1 << i for i, name in enumerate(model.states)}
+    needs = [(parameters[name], 0, (node,)) for name, node in model.derived.items()]
+    pairs = zip(states.values(), model.initial, model.rates, strict=True)
+    needs += [(0, bit, nodes) for bit, *nodes in pairs]  # type: ignore[misc]
+    p = sum(parameters[name] for name in names if name in parameters)
+    y = sum(states[name] for name in names if name in states)
+    before = (-1, -1)
+    while before != (p, y):
+        before = (p, y)
+        for own_p, own_y, nodes in needs:
+            if any(by_parameter[node] & p or by_state[node] & y for node in nodes):
+                p, y = p | own_p, y | own_y
+    return (
+        tuple(name for name, bit in parameters.items() if p & bit),
+        tuple(name for name, bit in states.items() if y & bit),
+    )
