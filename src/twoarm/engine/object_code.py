@@ -92,21 +92,49 @@ def load(
     Loaded
         Ready to be called through its addresses.
     """
-    versions = f"{CODE_VERSION} {importlib.metadata.version('llvmlite')} {machine}"
-    key = hashlib.sha256(f"{versions} {content}".encode()).hexdigest()[:40]
-    path = cache_directory() / "kernels" / f"{key}.o"
-    found = _read(path)
-    if found is None:
+
+    def make() -> tuple[dict[str, Any], bytes]:
         text, facts = build()
-        code = _compile(text, machine)
-        _write(path, facts, code)
-    else:
-        facts, code = found
+        return facts, _compile(text, machine)
+
+    facts, code = kept(content, machine, make)
     builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
     for name in names:
         builder = builder.export_symbol(name)
-    library = builder.link(_jit(machine), key)
+    library = builder.link(_jit(machine), _key(content, machine))
     return Loaded({name: library[name] for name in names}, facts, library)
+
+
+def kept(
+    content: str, machine: Machine, make: Callable[[], tuple[dict[str, Any], bytes]]
+) -> tuple[dict[str, Any], bytes]:
+    """Facts and code for `content` on a machine, from the disk or made now and kept there.
+
+    Parameters
+    ----------
+    content : str
+        Everything the code depends on besides versions and machine.
+    machine : Machine
+        What it is for.
+    make : callable
+        Returns facts and code; called only if the disk has nothing whole.
+
+    Returns
+    -------
+    tuple of dict and bytes
+        Facts and code.
+    """
+    path = cache_directory() / "kernels" / f"{_key(content, machine)}.o"
+    found = _read(path)
+    if found is None:
+        found = make()
+        _write(path, *found)
+    return found
+
+
+def _key(content: str, machine: Machine) -> str:
+    versions = f"{CODE_VERSION} {importlib.metadata.version('llvmlite')} {machine}"
+    return hashlib.sha256(f"{versions} {content}".encode()).hexdigest()[:40]
 
 
 def _target(machine: Machine) -> llvm.TargetMachine:

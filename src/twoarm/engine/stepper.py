@@ -159,6 +159,7 @@ class _Vectors(NamedTuple):
     h: Any  # length of step
     err: Any
     mask: Any  # 1 where the step is accepted
+    weight: Any  # of each stage in the dense output
 
 
 class _Lanes(NamedTuple):
@@ -256,19 +257,19 @@ def _length(natural, left):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _interpolate(lane, theta, y, new, k, dense, into):  # type: ignore[no-untyped-def]
-    """State at the fraction `theta` of the step just made."""
-    n, stages = y.shape[0], dense.shape[1]
-    weight = np.zeros(stages)
-    for row in range(dense.shape[0] - 1, -1, -1):
-        for j in range(stages):
-            weight[j] = dense[row, j] + theta * weight[j]
+def _interpolate(lane, theta, v, dense, into):  # type: ignore[no-untyped-def]
+    """State at the fraction `theta` of the step just made. Allocates nothing: it runs on devices too."""
+    n, stages = v.y.shape[0], dense.shape[1]
+    for j in range(stages):
+        v.weight[j, lane] = 0.0
+        for row in range(dense.shape[0] - 1, -1, -1):
+            v.weight[j, lane] = dense[row, j] + theta * v.weight[j, lane]
     rest = 1.0 - theta
     for i in range(n):
         total = 0.0
         for j in range(stages):
-            total += weight[j] * k[j * n + i, lane]
-        into[i] = rest * y[i, lane] + theta * (new[i, lane] + rest * total)
+            total += v.weight[j, lane] * v.k[j * n + i, lane]
+        into[i] = rest * v.y[i, lane] + theta * (v.new[i, lane] + rest * total)
 
 
 @_compiled
@@ -311,7 +312,7 @@ def _move(lane, length, v, lanes, people, plan, visits, aim, out):  # type: igno
             _keep(v.new, lane, out.recorded[one, visit])
         else:
             theta = (visits[visit] - v.t[0, lane]) / length
-            _interpolate(lane, theta, v.y, v.new, v.k, aim.dense, out.recorded[one, visit])
+            _interpolate(lane, theta, v, aim.dense, out.recorded[one, visit])
         visit += 1
     lanes.visit[lane] = visit
     v.t[0, lane] = there
@@ -386,6 +387,7 @@ def _allocate(kernel: VectorKernel, stages: int, parameters: int) -> tuple[_Vect
         _aligned(1, lanes),
         _aligned(1, lanes),
         _aligned(1, lanes),
+        _aligned(stages, lanes),
     )
     v.floor[:] = 1.0
     v.h[:] = 1e-3
@@ -479,30 +481,10 @@ def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type:
                     lanes.starting[lane] = lanes.entry[lane] > entry
 
 
-def integrate(cohort: Cohort) -> Solved:
-    """Integrate every patient of a cohort, several at a time.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        The patients.
-
-    Returns
-    -------
-    Solved
-        Their courses.
-
-    References
-    ----------
-    steinebach2023.
-    """
-    kernel = vector_kernel(cohort.model, cohort.method)
-    solved = Solved.empty(cohort)
-    method = find_method(cohort.method)
-    counter = np.zeros(1, dtype=np.int64)
-    at = kernel.addresses
-    plan, tolerance = cohort.schedule, cohort.tolerance
-    arguments = (
+def arguments_of(cohort: Cohort, solved: Solved) -> tuple[Any, ...]:
+    """What the loop is given besides its own arrays: people, schedule, visits, aim, and where results go."""
+    method, plan, tolerance = find_method(cohort.method), cohort.schedule, cohort.tolerance
+    return (
         _People(
             np.ascontiguousarray(cohort.parameters),
             np.ascontiguousarray(cohort.state),
@@ -532,10 +514,34 @@ def integrate(cohort: Cohort) -> Solved:
             solved.worst,
         ),
     )
+
+
+def integrate(cohort: Cohort) -> Solved:
+    """Integrate every patient of a cohort, several at a time.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The patients.
+
+    Returns
+    -------
+    Solved
+        Their courses.
+
+    References
+    ----------
+    steinebach2023.
+    """
+    kernel = vector_kernel(cohort.model, cohort.method)
+    solved = Solved.empty(cohort)
+    counter = np.zeros(1, dtype=np.int64)
+    at, stages = kernel.addresses, find_method(cohort.method).stages
+    arguments = arguments_of(cohort, solved)
     addresses = (at["constants"], at["rates"], at["step"], at["accept"])
 
     def work() -> None:
-        v, lanes = _allocate(kernel, method.dense.shape[1], cohort.parameters.shape[1])
+        v, lanes = _allocate(kernel, stages, cohort.parameters.shape[1])
         _run(addresses, counter.ctypes.data, v, lanes, *arguments)
 
     workers = min(cohort.workers, -(-len(cohort.state) // kernel.lanes))
