@@ -482,7 +482,7 @@ def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type:
 
 
 def arguments_of(cohort: Cohort, solved: Solved) -> tuple[Any, ...]:
-    """What the loop is given besides its own arrays: people, schedule, visits, aim, and where results go."""
+    """Gather what the loop is given besides its own arrays: people, schedule, visits, aim, results."""
     method, plan, tolerance = find_method(cohort.method), cohort.schedule, cohort.tolerance
     return (
         _People(
