@@ -442,6 +442,16 @@ class EventsNeedReferenceError(TwoarmError, ValueError):
         )
 
 
+class DelaysNeedReferenceError(TwoarmError, ValueError):
+    """A fast back end was asked for a model that looks back in time."""
+
+    def __init__(self, *, model: str, backend: str) -> None:
+        super().__init__(
+            f'model {model!r} has delay() in its equations, which backend "{backend}" does not handle. '
+            'Use backend="reference"; "auto" chooses it for you.'
+        )
+
+
 class PrecisionError(TwoarmError, ValueError):
     """A back end does not compute in the precision asked for."""
 
@@ -452,17 +462,35 @@ class PrecisionError(TwoarmError, ValueError):
         )
 
 
-class IntegrationError(TwoarmError):
-    """Some patients did not reach their end day."""
+class SinglePrecisionWarning(UserWarning):
+    """Single precision was much less exact than double in the sample that ran in both."""
 
-    def __init__(self, *, stuck: Sequence[tuple[object, str, float, str]], patients: int) -> None:
+    def __init__(self, *, rms: float, worst: float, failed: int, checked: int) -> None:
+        ended = f"; {failed} of them ended differently" if failed else ""
+        super().__init__(
+            f"single precision is off by {rms:.1e} (root mean square; {worst:.1e} at worst) in the {checked} patients "
+            f'who ran again in double{ended}. It is for screening. Use precision="double" for this model.'
+        )
+
+
+class IntegrationError(TwoarmError):
+    """Some patients did not reach their end day. Each of `stuck` is (label, why, day, stiffest state or "")."""
+
+    def __init__(
+        self,
+        *,
+        stuck: Sequence[tuple[object, str, float, str]],
+        patients: int,
+        last_dose: float | None = None,
+    ) -> None:
         named = ", ".join(str(label) for label, *_ in stuck[:10]) + (", ..." if len(stuck) > 10 else "")
-        _, why, day, where = stuck[0]
-        place = f", largest error in {where}" if where else ""
+        _, why, day, stiffest = stuck[0]
+        place = f", stiffest in {stiffest}" if stiffest else ""
+        place += f", last dose on day {last_dose:.6g}" if last_dose is not None else ""
         super().__init__(
             f"{len(stuck)} of {patients} patients did not finish ({named}): {why}, first at day {day:.6g}{place}. "
-            f'Loosen `rtol`, look at their parameters, or pass failed="mask" to keep the other '
-            f"{patients - len(stuck)}."
+            f"Loosen `rtol`, look at one with `diagnose`, or pass "
+            f'failed="mask" to keep the other {patients - len(stuck)}.'
         )
 
 

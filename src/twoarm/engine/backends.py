@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from twoarm.engine.cohort import Cohort, Solved
-from twoarm.errors import EventsNeedReferenceError, PrecisionError, UnknownBackendError
+from twoarm.errors import (
+    DelaysNeedReferenceError,
+    EventsNeedReferenceError,
+    PrecisionError,
+    UnknownBackendError,
+)
 from twoarm.model import Model
 
 NAMES: Final = ("auto", "cpu", "cuda", "reference")
@@ -73,7 +78,7 @@ def choose_backend(model: Model, asked: str, precision: str = "double") -> Backe
     ------
     UnknownBackendError
         If there is no such back end or precision.
-    EventsNeedReferenceError, PrecisionError
+    EventsNeedReferenceError, DelaysNeedReferenceError, PrecisionError
         If the back end that was asked for cannot do it.
     """
     if asked not in NAMES:
@@ -83,10 +88,14 @@ def choose_backend(model: Model, asked: str, precision: str = "double") -> Backe
     if asked in ("cpu", "cuda") and model.events:
         events = [event.name for event in model.events]
         raise EventsNeedReferenceError(model=model.name, events=events, backend=asked)
+    if asked in ("cpu", "cuda") and model.delays:
+        raise DelaysNeedReferenceError(model=model.name, backend=asked)
     if asked != "auto":
         name, reason = asked, "asked for"
     elif model.events:
         name, reason = "reference", f"auto: the model has events ({len(model.events)})"
+    elif model.delays:
+        name, reason = "reference", "auto: the model looks back in time"
     else:
         name, reason = "cpu", "auto: compiled for the model"
     if not model.states:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from twoarm.model.differentiate import along, derivative, jacobian, parameter_derivatives, time_derivative
-from twoarm.model.equations import Event, Graph, Model, Node, evaluate, start
+from twoarm.model.equations import Delay, Event, Graph, Model, Node, evaluate
+from twoarm.model.settle import settle
+from twoarm.model.start import start
 
 __all__ = [
+    "Delay",
     "Event",
     "Graph",
     "Model",
@@ -15,6 +18,7 @@ __all__ = [
     "evaluate",
     "jacobian",
     "parameter_derivatives",
+    "settle",
     "start",
     "time_derivative",
 ]

@@ -9,7 +9,7 @@ from twoarm.errors import UnsupportedModelError
 from twoarm.model.equations import Model
 from twoarm.model.graph import Graph, reachable, support
 
-__all__ = ["along", "derivative", "jacobian", "parameter_derivatives", "time_derivative"]
+__all__ = ["along", "derivative", "gradients", "jacobian", "parameter_derivatives", "time_derivative"]
 
 
 def along(graph: Graph, roots: Sequence[int], direction: Mapping[int, int]) -> dict[int, int]:
@@ -52,6 +52,8 @@ def derivative(graph: Graph, node: int, state_index: int) -> int:
     """Node of d(node)/d(state), appended to `graph`.
 
     Comparisons, floor and ceil have derivative 0; at a kink the one-sided derivative of the branch taken.
+    Where a root or a power below one meets 0 its slope is infinite and counts as 0: derivatives steer a
+    Rosenbrock step, whose error estimate comes from the rates themselves, and infinity would freeze it.
 
     Examples
     --------
@@ -61,6 +63,20 @@ def derivative(graph: Graph, node: int, state_index: int) -> int:
     'add'
     """
     return _forward(graph, [node], "state", (state_index,))[node].get(state_index, graph.const(0))
+
+
+def gradients(graph: Graph, roots: Sequence[int], states: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Of each root the nodes of its derivatives by those of `states` that act on it, appended to `graph`.
+
+    Examples
+    --------
+    >>> g = Graph()
+    >>> total = g.add(g.state(0), g.state(2))
+    >>> sorted(gradients(g, [total], [1, 2])[total])
+    [2]
+    """
+    found = _forward(graph, roots, "state", frozenset(states))
+    return {root: found[root] for root in roots}
 
 
 def jacobian(model: Model) -> tuple[Graph, tuple[tuple[int, int, int], ...]]:
@@ -156,9 +172,14 @@ def _tangent(g: Graph, node: int, args: tuple[int, ...], tangents: list[int]) ->
 
 
 def _power_tangent(g: Graph, node: int, a: int, b: int, tangents: list[int]) -> int:
-    """Return b a^(b-1) a' + a^b ln(a) b', where 0^b ln(0) counts as 0."""
-    zero = g.const(0)
-    by_base = g.mul(g.mul(b, g.pow(a, g.sub(b, g.const(1)))), tangents[0])
+    """Return b a^(b-1) a' + a^b ln(a) b', where 0^b ln(0) and an infinite slope count as 0.
+
+    a^(b-1) is the value over a, which spares a power; at a = 0 it is 1 for b = 1, otherwise 0.
+    """
+    zero, one = g.const(0), g.const(1)
+    at_zero = g.choose(g("eq", b, one), one, zero)
+    slope = g.choose(g("eq", a, zero), at_zero, g.div(g.mul(b, node), a))
+    by_base = g.mul(slope, tangents[0])
     logarithm = g.choose(g("gt", a, zero), g("ln", a), zero)
     return g.add(by_base, g.mul(g.mul(node, logarithm), tangents[1]))
 
@@ -197,7 +218,9 @@ _SLOPES: dict[str, Callable[[Graph, int, int], int]] = {
     "exp": lambda g, node, x: node,
     "ln": lambda g, node, x: g.div(g.const(1), x),
     "log10": lambda g, node, x: g.div(g.const(1 / math.log(10)), x),
-    "sqrt": lambda g, node, x: g.div(g.const(0.5), node),
+    "sqrt": lambda g, node, x: g.choose(
+        g("eq", x, g.const(0)), g.const(0), g.div(g.const(0.5), node)
+    ),
     "abs": lambda g, node, x: g.choose(g("lt", x, g.const(0)), g.const(-1), g.const(1)),
     "sin": lambda g, node, x: g("cos", x),
     "cos": lambda g, node, x: g.neg(g("sin", x)),

@@ -1,25 +1,25 @@
-"""Model: states, rates, outputs and events as one shared expression graph, and how a patient starts."""
+"""Model: states, rates, outputs and events as one shared expression graph."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from graphlib import TopologicalSorter
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from twoarm.model.graph import Graph, Node, evaluate, reachable, support
 
-__all__ = ["Event", "Graph", "Model", "Node", "evaluate", "reachable", "start", "support"]
+__all__ = ["Delay", "Event", "Graph", "Model", "Node", "evaluate", "reachable", "support"]
 
 
 @dataclass(frozen=True)
 class Event:
-    """What happens when `trigger` turns from false to true. All ints are nodes of the model's graph."""
+    """What happens when `trigger` turns from false to true. All ints are nodes of the model's graph.
+
+    A state gets its new value times its size, where it has one: a concentration that was fixed at the trigger
+    becomes an amount in the volume there is when it is assigned.
+    """
 
     name: str
     trigger: int
@@ -29,6 +29,20 @@ class Event:
     persistent: bool = True
     initial_value: bool = True
     use_trigger_values: bool = True
+    sizes: tuple[int | None, ...] = ()  # one for each assignment, or none at all
+
+
+@dataclass(frozen=True)
+class Delay:
+    """What an expression was worth some time ago.
+
+    It is held by a state of its own, which no rate changes: whoever integrates sets it to what `value` was
+    `lag` ago, before anything is evaluated. Before the start, states are what their initial values are there.
+    """
+
+    state: int
+    value: int  # node
+    lag: int  # node
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +74,14 @@ class Model:
         Events of the model itself; doses are not among them.
     derived : mapping of str to int
         Node of each parameter that is computed from others unless a patient has a value for it.
-    amounts : mapping of str to int
-        Node of the amount of each species.
+    amounts, concentrations : mapping of str to int
+        Node of the amount of each species, and of its amount over the size of its compartment where that has
+        dimensions.
+    delays : tuple of Delay
+        What looks back in time.
+    relaxing : tuple of (state, node)
+        States that are in balance with others at any time, and the speed with which they go there, in a time
+        of its own that ends at once: a start is in balance when all these nodes are 0. See `settle`.
     """
 
     name: str
@@ -77,6 +97,9 @@ class Model:
     events: tuple[Event, ...] = ()
     derived: Mapping[str, int] = field(default_factory=dict)
     amounts: Mapping[str, int] = field(default_factory=dict)
+    concentrations: Mapping[str, int] = field(default_factory=dict)
+    delays: tuple[Delay, ...] = ()
+    relaxing: tuple[tuple[int, int], ...] = ()
     digest: str = field(init=False)  #: sha256 of everything above
 
     def __post_init__(self) -> None:
@@ -102,77 +125,3 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, {len(self.states)} states, {len(self.parameters)} parameters)"
-
-
-def start(
-    model: Model, given: Mapping[str, ArrayLike] | None = None, patients: int = 1
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Parameters and initial states of each patient.
-
-    Parameters
-    ----------
-    model : Model
-        The equations.
-    given : mapping of str to scalar or (patient,) float array, optional
-        What patients have of their own: parameters, or states (then the initial value). What is derived
-        from these follows, unless it is itself given. NaN counts as not given.
-    patients : int
-        How many.
-
-    Returns
-    -------
-    parameters : (parameter, patient) float array
-        Values in the order of ``model.parameters``.
-    states : (state, patient) float array
-        Initial values in the order of ``model.states``.
-
-    Raises
-    ------
-    KeyError
-        If a given name is neither a parameter nor a state.
-
-    Examples
-    --------
-    >>> g = Graph()
-    >>> k, twice = g.parameter(0), g.mul(g.const(2), g.parameter(0))
-    >>> model = Model("tiny", tuple(g.nodes), ("x",), (twice,), (k,), ("k",), (1.0,), {})
-    >>> start(model, {"k": [1.0, 5.0]}, patients=2)[1]
-    array([[ 2., 10.]])
-    """
-    parameters = np.repeat(np.array(model.values, dtype=float)[:, None], patients, axis=1)
-    states = np.full((len(model.states), patients), np.nan)
-    place = {name: (parameters, i) for i, name in enumerate(model.parameters)}
-    place |= {name: (states, i) for i, name in enumerate(model.states)}
-    own = {
-        name: np.broadcast_to(np.asarray(value, dtype=float), patients)
-        for name, value in (given or {}).items()
-    }
-    for name, value in own.items():
-        table, row = place[name]
-        table[row] = np.where(np.isnan(value), table[row], value)
-    computed = {**model.derived, **dict(zip(model.states, model.initial, strict=True))}
-    for name in _start_order(model, computed):
-        needed = reachable(model.nodes, [computed[name]])
-        value = _evaluate_some(model.nodes, needed, states, parameters)
-        table, row = place[name]
-        table[row] = np.where(np.isnan(own[name]), value, own[name]) if name in own else value
-    return parameters, states
-
-
-def _start_order(model: Model, computed: Mapping[str, int]) -> list[str]:
-    by_parameter, by_state = support(model.nodes, "parameter"), support(model.nodes, "state")
-    bits = [(name, by_parameter, 1 << i) for i, name in enumerate(model.parameters) if name in model.derived]
-    bits += [(name, by_state, 1 << i) for i, name in enumerate(model.states)]
-    needs = {
-        name: [other for other, found, bit in bits if found[node] & bit] for name, node in computed.items()
-    }
-    return list(TopologicalSorter(needs).static_order())
-
-
-def _evaluate_some(
-    nodes: tuple[Node, ...], wanted: list[int], states: NDArray[np.float64], parameters: NDArray[np.float64]
-) -> Any:
-    """Evaluate only `wanted` nodes at time 0 and return the last."""
-    place = {old: new for new, old in enumerate(wanted)}
-    few = [nodes[i]._replace(args=tuple(place[a] for a in nodes[i].args)) for i in wanted]
-    return evaluate(few, states, parameters, 0.0)[-1]

@@ -12,7 +12,8 @@ import libsbml as sbml
 
 from twoarm.errors import CircularModelError, ModelTextError, UnsupportedModelError
 from twoarm.model.differentiate import time_derivative
-from twoarm.model.equations import Event, Model, start
+from twoarm.model.equations import Event, Model
+from twoarm.model.start import start
 from twoarm.model.graph import Graph, reachable
 from twoarm.model.mathml import Translator, names_in
 from twoarm.model.words import UnitWords
