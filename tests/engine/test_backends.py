@@ -187,8 +187,13 @@ def test_patient_who_blows_up_is_named_and_can_be_masked(backend: str) -> None:
     assert "other 2" in str(caught.value)
     found = run(graph_model, backend, patients=people, days=3.0, visits=[0.5, 3.0], failed="mask")
     assert found.status.to_numpy().astype(bool).tolist() == [False, True, False]
-    np.testing.assert_allclose(found.x[1, 0], 2.0, rtol=1e-6)
-    assert np.isnan(found.x[1, 1])
+    assert np.isnan(found.x[1]).all()
+    assert np.isnan(found.final_state[1]).all()
+    assert int(found.stiffest[1]) == 0
+    assert float(found.final_day[1]) == pytest.approx(1.0, abs=1e-4)
+    kept = run(graph_model, backend, patients=people, days=3.0, visits=[0.5, 3.0], failed="keep")
+    np.testing.assert_allclose(kept.x[1, 0], 2.0, rtol=1e-6)
+    assert np.isnan(kept.x[1, 1])
     np.testing.assert_allclose(found.x[[0, 2], 1], [1 / (100 - 3), 1 / (50 - 3)], rtol=1e-6)
     later = run(graph_model, backend, patients=people, days=4.0, visits=[4.0], failed="mask", initial=found)
     assert later.status[1] == found.status[1]

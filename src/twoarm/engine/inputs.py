@@ -33,12 +33,21 @@ class DoseArrays:
     rate: np.ndarray  #: 0 for a bolus
     reset: np.ndarray  #: True for a return to the start instead of a dose
 
-    def of_patients(self, first: int, stop: int) -> DoseArrays:
-        """Doses of patients `first` to `stop - 1`, counted from the first."""
-        low, high = np.searchsorted(self.patient, [first, stop])
-        part = slice(low, high)
-        rest = (self.time, self.state, self.amount, self.rate, self.reset)
-        return DoseArrays(self.patient[part] - first, *(column[part] for column in rest))
+    def of(self, rows: np.ndarray) -> DoseArrays:
+        """Pick the doses of some patients, who are counted from 0 anew; `rows` ascend."""
+        low, high = (np.searchsorted(self.patient, rows, side=side) for side in ("left", "right"))
+        count = high - low
+        patient = np.repeat(np.arange(len(rows)), count)
+        entry = np.arange(len(patient)) + (low - (np.cumsum(count) - count))[patient]
+        columns = (self.time, self.state, self.amount, self.rate, self.reset)
+        return DoseArrays(patient, *(column[entry] for column in columns))
+
+    def last_before(self, day: np.ndarray) -> np.ndarray:
+        """Day of the last dose of each patient at or before a day; NaN where there is none."""
+        last = np.full(len(day), np.nan)
+        given = ~self.reset & (self.time <= day[self.patient])
+        np.fmax.at(last, self.patient[given], self.time[given])
+        return last
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,11 @@ class People:
     given: dict[str, np.ndarray]
     doses: DoseArrays
 
+    def of(self, rows: np.ndarray) -> People:
+        """Pick some of them; `rows` ascend."""
+        given = {name: column[rows] for name, column in self.given.items()}
+        return People(self.labels[rows], given, self.doses.of(rows))
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -57,6 +71,10 @@ class Earlier:
     state: np.ndarray
     step: np.ndarray
     status: np.ndarray
+
+    def of(self, rows: np.ndarray) -> Earlier:
+        """Pick some of them."""
+        return Earlier(self.state[rows], self.step[rows], self.status[rows])
 
 
 def read_patients(model: Model, patients: pd.DataFrame | None, doses: Any) -> People:

@@ -1,18 +1,130 @@
-"""Arrays of a back end → one labeled data set with units and provenance."""
+"""What a back end gives → outputs at visits and how each patient ended → one labeled data set."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from twoarm.engine.cohort import Cohort, Solved
-from twoarm.model import Model, Node, evaluate
+from twoarm.engine.request import Request
+from twoarm.engine.status import Status, sentence
+from twoarm.model import Node, evaluate
 from twoarm.model.graph import reachable
 
+_MEANING = "; ".join(f"{int(code)}: {sentence(int(code))}" for code in Status)
 _BLOCK = 2048  # values of one node at a time, so that all nodes of a block stay in cache
+
+
+class Ending(NamedTuple):
+    """How a patient ended, in words and numbers."""
+
+    patient: Any
+    why: str
+    day: float
+    stiffest: str
+    last_dose: float
+
+
+@dataclass(frozen=True)
+class Courses:
+    """Outputs at visits, and how each patient ended. Filled chunk by chunk.
+
+    Attributes
+    ----------
+    outputs : dict of str to (patient, visit) float array
+        NaN outside a patient's time.
+    state : (patient, state) float array
+        Where each ended.
+    day, step, last_dose : (patient,) float array [day]
+        When each ended, the last length of step, and the last dose until then (NaN: none).
+    status, steps, stiffest : (patient,) int array
+        How each ended, steps taken, and the state with the largest error of a failure, otherwise -1.
+    """
+
+    outputs: dict[str, np.ndarray]
+    state: np.ndarray
+    day: np.ndarray
+    step: np.ndarray
+    last_dose: np.ndarray
+    status: np.ndarray
+    steps: np.ndarray
+    stiffest: np.ndarray
+
+    @classmethod
+    def empty(cls, request: Request) -> Courses:
+        """Room for all patients of a request."""
+        n, visits = len(request), len(request.visits)
+        return cls(
+            outputs={name: np.full((n, visits), np.nan) for name in request.outputs},
+            state=np.empty((n, len(request.model.states))),
+            day=np.empty(n),
+            step=np.empty(n),
+            last_dose=np.empty(n),
+            status=np.empty(n, dtype=np.int64),
+            steps=np.empty(n, dtype=np.int64),
+            stiffest=np.empty(n, dtype=np.int64),
+        )
+
+    def take(self, rows: np.ndarray, cohort: Cohort, solved: Solved, last_dose: np.ndarray) -> None:
+        """Write what became of some patients into their rows."""
+        for name, values in evaluate_outputs(tuple(self.outputs), cohort, solved).items():
+            self.outputs[name][rows] = values
+        self.state[rows], self.day[rows], self.step[rows] = solved.state, solved.day, solved.step
+        self.status[rows], self.steps[rows] = solved.status, solved.steps
+        self.stiffest[rows] = solved.worst
+        for unknown in np.flatnonzero((solved.status != Status.FINISHED) & (solved.worst < 0)):
+            self.stiffest[rows[unknown]] = fastest_state(cohort, solved, int(unknown))
+        self.last_dose[rows] = last_dose
+
+    def mask_failed(self) -> None:
+        """NaN everywhere for whoever failed; status, day and reasons stay."""
+        failed = self.status != Status.FINISHED
+        for values in (*self.outputs.values(), self.state):
+            values[failed] = np.nan
+
+    def ending(self, request: Request, row: int) -> Ending:
+        """Say how one patient ended."""
+        worst = int(self.stiffest[row])
+        return Ending(
+            patient=request.people.labels[row],
+            why=sentence(int(self.status[row])),
+            day=float(self.day[row]),
+            stiffest=request.model.states[worst] if worst >= 0 else "",
+            last_dose=float(self.last_dose[row]),
+        )
+
+
+def fastest_state(cohort: Cohort, solved: Solved, patient: int) -> int:
+    """Which state moves fastest for its size where a patient failed; the first whose rate is no number.
+
+    Parameters
+    ----------
+    cohort, solved : Cohort, Solved
+        What was asked of a back end and what it gave.
+    patient : int
+        Row of the patient.
+
+    Returns
+    -------
+    int
+        Place of the state; -1 if there is none.
+    """
+    model = cohort.model
+    if not model.states:
+        return -1
+    state = solved.state[patient]
+    few, roots = _only(model.nodes, model.rates)
+    with np.errstate(all="ignore"):
+        values = evaluate(few, state[:, None], cohort.parameters[patient][:, None], solved.day[[patient]])
+        rates = np.array([np.ravel(values[root])[0] for root in roots], dtype=float)
+        floor = np.maximum(cohort.tolerance.floor, cohort.tolerance.share * np.abs(state))
+        speed = np.abs(rates) / (floor + cohort.tolerance.relative * np.abs(state))
+    wild = np.flatnonzero(~np.isfinite(speed))
+    return int(wild[0]) if len(wild) else int(np.argmax(speed))
 
 
 def evaluate_outputs(names: Sequence[str], cohort: Cohort, solved: Solved) -> dict[str, np.ndarray]:
@@ -53,28 +165,15 @@ def _only(nodes: Sequence[Node], roots: Sequence[int]) -> tuple[list[Node], list
     return few, [place[root] for root in roots]
 
 
-def assemble(
-    model: Model,
-    labels: np.ndarray,
-    visits: np.ndarray,
-    outputs: Mapping[str, np.ndarray],
-    solved: Mapping[str, np.ndarray],
-    attributes: Mapping[str, Any],
-) -> xr.Dataset:
+def assemble(request: Request, courses: Courses, attributes: Mapping[str, Any]) -> xr.Dataset:
     """Label outputs (patient, day), final states and how each patient ended.
 
     Parameters
     ----------
-    model : Model
-        For units and labels.
-    labels : (patient,) array
-        Labels of the patients.
-    visits : (visit,) float array [day]
-        The days.
-    outputs : mapping of str to (patient, visit) float array
-        Values.
-    solved : mapping of str to array
-        Fields of `Solved` that go into the result.
+    request : Request
+        For labels and units.
+    courses : Courses
+        The values.
     attributes : mapping
         Provenance.
 
@@ -83,18 +182,22 @@ def assemble(
     xarray.Dataset
         As `simulate` documents it.
     """
+    model = request.model
     variables: dict[str, Any] = {}
-    for name, values in outputs.items():
+    for name, values in courses.outputs.items():
         notes = {"units": model.units.get(name, ""), "long_name": model.labels.get(name, name)}
         variables[name] = (("patient", "day"), values, notes)
-    variables["final_state"] = (("patient", "state"), solved["state"])
-    variables["final_day"] = ("patient", solved["day"], {"units": "day"})
-    variables["status"] = ("patient", solved["status"])
-    variables["steps"] = ("patient", solved["steps"])
-    variables["last_step"] = ("patient", solved["step"], {"units": "day"})
+    variables["final_state"] = (("patient", "state"), courses.state)
+    variables["final_day"] = ("patient", courses.day, {"units": "day"})
+    variables["status"] = ("patient", courses.status, {"meaning": _MEANING})
+    variables["stiffest"] = ("patient", courses.stiffest, {"long_name": "place in `state`; -1: did not fail"})
+    variables["last_dose"] = ("patient", courses.last_dose, {"units": "day"})
+    variables["steps"] = ("patient", courses.steps)
+    variables["last_step"] = ("patient", courses.step, {"units": "day"})
+    notes = {"units": "day", "long_name": "days since randomization or first dose"}
     coordinates = {
-        "patient": labels,
-        "day": ("day", visits, {"units": "day", "long_name": "days since randomization or first dose"}),
+        "patient": request.people.labels,
+        "day": ("day", request.visits, notes),
         "state": np.array(model.states, dtype=object),
     }
     return xr.Dataset(variables, coords=coordinates, attrs=dict(attributes))

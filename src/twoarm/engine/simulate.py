@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,17 +11,17 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from twoarm.engine import inputs
+from twoarm.engine import inputs, screening
 from twoarm.engine.backends import Backend, choose_backend
-from twoarm.engine.cohort import Cohort, Solved, Tolerance
-from twoarm.engine.results import assemble, evaluate_outputs
-from twoarm.engine.schedule import plan_schedule
-from twoarm.engine.status import Status, sentence
+from twoarm.engine.request import Request
+from twoarm.engine.results import Courses, assemble
+from twoarm.engine.status import Status
 from twoarm.errors import IntegrationError, SimulationInputError, UnknownBackendError
 from twoarm.model import Model
 
 __all__ = ["SupportsDoses", "simulate"]
 
+_FAILED = ("raise", "mask", "keep")
 _RECORD_BYTES = 256 * 2**20  # states kept at visits before they become outputs
 
 
@@ -50,7 +50,7 @@ def simulate(
     method: str | None = None,
     rtol: float = 1e-6,
     atol: float | Mapping[str, float] | None = None,
-    failed: Literal["raise", "mask"] = "raise",
+    failed: Literal["raise", "mask", "keep"] = "raise",
     workers: int | None = None,
     chunk: int = 4096,
     max_steps: int = 200_000,
@@ -81,7 +81,9 @@ def simulate(
         device; ``"reference"`` is CVODE, one by one. ``"auto"`` takes ``"cpu"`` where it can solve the model,
         otherwise ``"reference"``; the attribute `backend_reason` says why.
     precision : {"double", "single"}
-        Of the arithmetic within a step. Single is for screening.
+        Of the arithmetic within a step. Single is for screening: one patient in a hundred, and at least 8,
+        are run again in double and ten times as exact, and the attributes `single_precision_error_rms` and
+        `single_precision_error_worst` say what that found.
     method : {"rodas5p", "rodas4"}, optional
         Method of ``"cpu"``.
     rtol : float
@@ -89,8 +91,9 @@ def simulate(
     atol : float or mapping of state to float, optional
         Absolute tolerance. By default of each state `1e-4 rtol` of the largest size it has had so far in that
         patient, and never below 1e-12.
-    failed : {"raise", "mask"}
-        What to do if a patient's integration fails: raise, or leave NaN and a status.
+    failed : {"raise", "mask", "keep"}
+        What to do if a patient's integration fails: raise; or leave NaN everywhere and a status; or keep what
+        was recorded until then, and a status.
     workers : int, optional
         Threads; all cores by default. Results do not depend on it.
     chunk : int
@@ -105,8 +108,9 @@ def simulate(
     xarray.Dataset
         One variable (patient, day) for each output, with ``units`` and ``long_name``, NaN where a visit is
         not in ``(begin, end]`` of its patient (``[begin, end]`` in a first call). Also ``final_state``
-        (patient, state), ``final_day``, ``status``, ``steps`` (of the reference: rate evaluations) and
-        ``last_step`` (patient). Attributes say what ran.
+        (patient, state), ``final_day``, ``status``, ``stiffest`` (of a failure: which state had the largest
+        error, counted from 0; otherwise -1), ``last_dose`` (day of the last one until ``final_day``),
+        ``steps`` (of the reference: rate evaluations) and ``last_step`` (patient). Attributes say what ran.
 
     Raises
     ------
@@ -138,58 +142,117 @@ def simulate(
     >>> round(float(run.drug[0, 0]), 3)
     36.788
     """
-    if failed not in ("raise", "mask"):
-        raise UnknownBackendError(what="failed", name=failed, known=("raise", "mask"))
-    _check_numbers(rtol=rtol, chunk=chunk, max_steps=max_steps, workers=workers)
+    _check_numbers(rtol=rtol, chunk=chunk, max_steps=max_steps, workers=workers, failed=failed)
+    used = choose_backend(model, backend, precision)
     people = inputs.read_patients(model, patients, doses)
     begin, fresh, earlier = inputs.read_initial(model, people.labels, people.doses, initial)
     end = inputs.read_days(days, begin, people.labels)
-    at = inputs.read_visits(visits, begin, end)
-    names = inputs.read_outputs(model, outputs)
-    used = choose_backend(model, backend, precision)
-    tolerance = inputs.read_tolerance(model, rtol, atol)
-    method_name = inputs.read_method(method)
-    parameters, state, start = inputs.read_values(model, people, earlier)
-    step = earlier.step if earlier is not None else np.zeros(len(begin))
-    size = _chunk_size(chunk, len(at), len(model.states))
-    results = []
-    for first in range(0, max(len(begin), 1), size):
-        part = slice(first, min(first + size, len(begin)))
-        rows = people.doses.of_patients(part.start, part.stop)
-        reset = start[part] if len(start) else start
-        schedule = plan_schedule(rows, begin=begin[part], end=end[part])
-        cohort = Cohort(
-            model=model,
-            parameters=parameters[part],
-            state=state[part],
-            reset_state=reset,
-            begin=begin[part],
-            end=end[part],
-            fresh=fresh[part],
-            schedule=schedule,
-            step=step[part],
-            visits=at,
-            tolerance=tolerance,
-            max_steps=max_steps,
-            method=method_name,
-            workers=workers or os.cpu_count() or 1,
-            precision=precision,
-        )
-        solved = used.integrate(cohort)
-        results.append((evaluate_outputs(names, cohort, solved), solved))
-        if callable(progress):
-            progress(part.stop, len(begin))
-    if earlier is not None:
-        _carry_failures(results, size, earlier.status)
-    joined = _join(results)
+    request = Request(
+        model=model,
+        people=people,
+        begin=begin,
+        end=end,
+        fresh=fresh,
+        earlier=earlier,
+        visits=inputs.read_visits(visits, begin, end),
+        outputs=tuple(inputs.read_outputs(model, outputs)),
+        tolerance=inputs.read_tolerance(model, rtol, atol),
+        method=inputs.read_method(method),
+        precision=precision,
+        max_steps=max_steps,
+        workers=workers or os.cpu_count() or 1,
+    )
+    seed = 0 if patients is None else patients.attrs.get("seed")
+    courses = integrate(request, used, chunk=chunk, progress=progress if callable(progress) else None)
+    attributes = provenance(request, used, asked=backend) | ({} if seed is None else {"seed": seed})
+    if precision == "single":
+        attributes |= screening.compare_with_double(request, used, courses, seed=seed)
     if failed == "raise":
-        _raise_if_stuck(model, people.labels, joined)
-    curves = {name: np.concatenate([found[name] for found, _ in results]) for name in names}
-    attributes = _provenance(model, used, backend, precision, method_name, tolerance, patients)
-    return assemble(model, people.labels, at, curves, joined, attributes)
+        _raise_if_stuck(request, courses)
+    elif failed == "mask":
+        courses.mask_failed()
+    return assemble(request, courses, attributes)
 
 
-def _check_numbers(*, rtol: float, chunk: int, max_steps: int, workers: int | None) -> None:
+def integrate(
+    request: Request,
+    backend: Backend,
+    *,
+    chunk: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Courses:
+    """Integrate everybody in chunks, which bounds the memory that states at visits need.
+
+    Parameters
+    ----------
+    request : Request
+        Who and how.
+    backend : Backend
+        What integrates.
+    chunk : int
+        Most patients at a time.
+    progress : callable, optional
+        Called with (patients done, patients in all) after each chunk.
+
+    Returns
+    -------
+    Courses
+        Outputs at visits and how each patient ended, whole.
+    """
+    courses = Courses.empty(request)
+    for rows in _chunks(request, chunk):
+        cohort = request.cohort(rows)
+        solved = backend.integrate(cohort)
+        courses.take(rows, cohort, solved, request.people.doses.of(rows).last_before(solved.day))
+        if progress is not None:
+            progress(int(rows[-1]) + 1, len(request))
+    if request.earlier is not None:  # a patient who had failed before keeps that status
+        before = request.earlier.status
+        courses.status[before != 0] = before[before != 0]
+    return courses
+
+
+def provenance(request: Request, backend: Backend, *, asked: str) -> dict[str, Any]:
+    """Say what ran, as attributes of a result.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+    backend : Backend
+        What ran.
+    asked : str
+        The back end asked for.
+
+    Returns
+    -------
+    dict
+        Numbers and words.
+    """
+    return {
+        "model": request.model.name,
+        "model_digest": request.model.digest,
+        "backend": backend.name,
+        "backend_asked": asked,
+        "backend_reason": backend.reason,
+        "precision": request.precision,
+        "method": "cvode bdf" if backend.name == "reference" else request.method,
+        "rtol": request.tolerance.relative,
+        "atol_share": request.tolerance.share,
+        "versions": backend.versions,
+    }
+
+
+def _chunks(request: Request, chunk: int) -> Iterator[np.ndarray]:
+    per_patient = 8 * max(len(request.visits), 1) * max(len(request.model.states), 1)
+    size = max(1, min(chunk, _RECORD_BYTES // per_patient))
+    for first in range(0, len(request), size):
+        yield np.arange(first, min(first + size, len(request)))
+
+
+def _check_numbers(*, rtol: float, chunk: int, max_steps: int, workers: int | None, failed: str) -> None:
+    if failed not in _FAILED:
+        raise UnknownBackendError(what="failed", name=failed, known=_FAILED)
     if not 1e-14 <= rtol <= 0.1:
         raise SimulationInputError(what="rtol", value=rtol, rule="It must lie between 1e-14 and 0.1.")
     for what, value in (
@@ -201,61 +264,12 @@ def _check_numbers(*, rtol: float, chunk: int, max_steps: int, workers: int | No
             raise SimulationInputError(what=what, value=value, rule="It must be at least 1.")
 
 
-def _chunk_size(chunk: int, visits: int, states: int) -> int:
-    return max(1, min(chunk, _RECORD_BYTES // (8 * max(visits, 1) * max(states, 1))))
-
-
-def _carry_failures(
-    results: list[tuple[dict[str, np.ndarray], Solved]], size: int, status: np.ndarray
-) -> None:
-    """Let a patient who had failed before keep that status."""
-    for i, (_, solved) in enumerate(results):
-        before = status[i * size : i * size + len(solved.status)]
-        solved.status[before != 0] = before[before != 0]
-
-
-def _join(results: list[tuple[dict[str, np.ndarray], Solved]]) -> dict[str, np.ndarray]:
-    fields = ("state", "day", "status", "steps", "step", "worst")
-    return {name: np.concatenate([getattr(solved, name) for _, solved in results]) for name in fields}
-
-
-def _raise_if_stuck(model: Model, labels: np.ndarray, joined: Mapping[str, np.ndarray]) -> None:
-    stuck = np.flatnonzero(joined["status"] != Status.FINISHED)
-    if not len(stuck):
-        return
-    first = [
-        (
-            labels[i],
-            sentence(int(joined["status"][i])),
-            float(joined["day"][i]),
-            model.states[joined["worst"][i]] if joined["worst"][i] >= 0 else "",
+def _raise_if_stuck(request: Request, courses: Courses) -> None:
+    stuck = [courses.ending(request, int(i)) for i in np.flatnonzero(courses.status != Status.FINISHED)]
+    if stuck:
+        dose = stuck[0].last_dose
+        raise IntegrationError(
+            stuck=[each[:4] for each in stuck],
+            patients=len(request),
+            last_dose=None if np.isnan(dose) else dose,
         )
-        for i in stuck
-    ]
-    raise IntegrationError(stuck=first, patients=len(labels))
-
-
-def _provenance(
-    model: Model,
-    used: Backend,
-    asked: str,
-    precision: str,
-    method: str,
-    tolerance: Tolerance,
-    patients: pd.DataFrame | None,
-) -> dict[str, Any]:
-    attributes: dict[str, Any] = {
-        "model": model.name,
-        "model_digest": model.digest,
-        "backend": used.name,
-        "backend_asked": asked,
-        "backend_reason": used.reason,
-        "precision": precision,
-        "method": "cvode bdf" if used.name == "reference" else method,
-        "rtol": tolerance.relative,
-        "atol_share": tolerance.share,
-        "versions": used.versions,
-    }
-    if patients is not None and "seed" in patients.attrs:
-        attributes["seed"] = patients.attrs["seed"]
-    return attributes

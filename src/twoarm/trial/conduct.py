@@ -150,7 +150,7 @@ def run_trial(
         doses = dose_table(table, arm_of, state.now, given, protocol, prescriptions)
         part = table.iloc[who]
         part.attrs = table.attrs
-        run = advance(model, part, doses, days=end, visits=days, outputs=wanted, initial=carry, failed="mask")
+        run = advance(model, part, doses, days=end, visits=days, outputs=wanted, initial=carry, failed="keep")
         weekly = _remember(setup, courses, who, days, run)
         clinic.live_through(setup, state, _window(setup, state, who, end, looks, days, run), weekly)
         carry = _carried(carry, who, run, len(patients), setup.labels)
