@@ -63,29 +63,49 @@ def vector_kernel(model: Model, method: str) -> VectorKernel:
     lanes = machine.lanes
 
     def build() -> tuple[str, dict[str, Any]]:
-        equations = kernel.sort_equations(model, hubs=True)
-        pattern = [(row, column) for row, column, _ in equations.entries]
-        plan = factorize(equations.unknowns, pattern)
-        slots, flags, size = plan.entry_slots(pattern), "contract", len(model.states)
-        parts = [
-            kernel.prelude(lanes),
-            kernel.constants_function(equations, lanes, flags),
-            kernel.rates_function(equations, lanes, flags),
-            kernel.jacobian_function(equations, slots, lanes, flags, sign=-1),
-            kernel.factor_function(plan, equations, lanes),
-            kernel.solve_function(plan, equations, lanes),
-            step_function(find_method(method), size, equations.unknowns, bool(equations.drifts), lanes),
-            accept_function(size, lanes),
-        ]
-        return "\n".join(parts), {
-            "stored": len(equations.stored),
-            "factors": plan.size,
-            "unknowns": equations.unknowns,
-        }
+        text, facts = vector_text(model, method, lanes)
+        return f"{kernel.prelude(lanes)}\n{text}", facts
 
     code = object_code.load(f"vector {model.digest} {method} {lanes}", _VECTOR_NAMES, build, machine)
     unknowns, stored, factors = (int(code.facts[name]) for name in ("unknowns", "stored", "factors"))
     return VectorKernel(code.addresses, lanes, len(model.states), unknowns, stored, factors, code)
+
+
+def vector_text(model: Model, method: str, lanes: int) -> tuple[str, dict[str, Any]]:
+    """LLVM IR of a model's kernel, and its sizes; what `kernel.prelude` declares comes before it.
+
+    Parameters
+    ----------
+    model : Model
+        The equations.
+    method : str
+        Name of a Rosenbrock method.
+    lanes : int
+        Patients in a vector.
+
+    Returns
+    -------
+    tuple of str and dict
+        The text, and rows of constants, factors and unknowns.
+    """
+    equations = kernel.sort_equations(model, hubs=True)
+    pattern = [(row, column) for row, column, _ in equations.entries]
+    plan = factorize(equations.unknowns, pattern)
+    slots, flags, size = plan.entry_slots(pattern), "contract", len(model.states)
+    parts = [
+        kernel.constants_function(equations, lanes, flags),
+        kernel.rates_function(equations, lanes, flags),
+        kernel.jacobian_function(equations, slots, lanes, flags, sign=-1),
+        kernel.factor_function(plan, equations, lanes),
+        kernel.solve_function(plan, equations, lanes),
+        step_function(find_method(method), size, equations.unknowns, bool(equations.drifts), lanes),
+        accept_function(size, lanes),
+    ]
+    return "\n".join(parts), {
+        "stored": len(equations.stored),
+        "factors": plan.size,
+        "unknowns": equations.unknowns,
+    }
 
 
 class ScalarKernel:
