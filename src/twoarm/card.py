@@ -382,6 +382,46 @@ class Immunogenicity(BaseModel):
     ada_clearance_fold: Annotated[Entry, EntryRule("", at_least=1)]
 
 
+class Covariates(BaseModel):
+    """How clearance and volume differ with what is known of a patient, and with time, in a published analysis.
+
+    A fold multiplies where it applies, an exponent is on the patient's value over the reference, and
+    ``change_cl`` is the change of the logarithm of clearance that time brings, half of it at ``change_half``.
+    Estimates are taken at their value, never drawn: the spread between patients is the population's.
+    """
+
+    model_config = _FROZEN
+    female_cl: _Fold | None = None
+    female_vc: _Fold | None = None
+    male_cl: _Fold | None = None
+    ecog_cl: _Fold | None = None
+    asian_cl: _Fold | None = None
+    lung_cl: _Fold | None = None
+    reference_tumor: Annotated[Entry, EntryRule("mm", above=0)] | None = None
+    tumor_exponent_cl: _Ratio | None = None
+    reference_egfr: Annotated[Entry, EntryRule("mL/min", above=0)] | None = None
+    egfr_exponent_cl: _Ratio | None = None
+    change_cl: _Ratio | None = None
+    change_half: Annotated[Entry, EntryRule("day", above=0)] | None = None
+    change_hill: _Fold | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Covariates:
+        for field, needed in (
+            ("tumor_exponent_cl", ("reference_tumor",)),
+            ("egfr_exponent_cl", ("reference_egfr",)),
+            ("change_cl", ("change_half", "change_hill")),
+        ):
+            for other in needed:
+                if getattr(self, field) is not None and getattr(self, other) is None:
+                    raise MissingFieldError(path="card", place=f"covariates with {field}", field=other)
+        for field in type(self).model_fields:
+            entry = getattr(self, field)
+            if entry is not None and entry.is_drawn:
+                raise EntryFormError(given=f"a range of {field}, an estimate that is not drawn")
+        return self
+
+
 SECTIONS: dict[str, type[BaseModel]] = {
     "pd1_arm": Pd1Arm,
     "pdl1_arm": Pdl1Arm,
@@ -389,4 +429,5 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "cytotoxic_arm": CytotoxicArm,
     "disposition": Disposition,
     "immunogenicity": Immunogenicity,
+    "covariates": Covariates,
 }

@@ -38,6 +38,7 @@ KINDS = (
     Kind("outcomes", "outcome file", (".toml",)),
     Kind("evidence", "evidence table", (".csv",)),
     Kind("studies", "study", (".toml",)),
+    Kind("experiments", "experiment", (".toml",)),
 )
 _BY_WORD = {word: kind for kind in KINDS for word in (kind.folder, kind.one)}
 

@@ -18,6 +18,7 @@ from scipy.stats import qmc
 from twoarm import catalog
 from twoarm.card import (
     SECTIONS,
+    Covariates,
     CytotoxicArm,
     Disposition,
     Entry,
@@ -62,6 +63,8 @@ class Molecule(BaseModel):
         Clearance and volumes.
     immunogenicity : Immunogenicity or None
         Antibodies against it.
+    covariates : Covariates or None
+        What changes its clearance and volume.
     digest : str
         SHA-256 of the file it was read from; "" for one made by hand.
     """
@@ -79,6 +82,7 @@ class Molecule(BaseModel):
     cytotoxic_arm: CytotoxicArm | None = None
     disposition: Disposition
     immunogenicity: Immunogenicity | None = None
+    covariates: Covariates | None = None
     digest: str = ""
 
     def entries(self) -> dict[str, Entry]:
@@ -211,6 +215,9 @@ _UNITS = {"mass": "kDa"} | {
 }
 
 
+_DRAWABLE = tuple(field for field in _UNITS if not field.startswith("covariates."))
+
+
 def read_molecule(name_or_path: str | os.PathLike[str]) -> Molecule:
     """Read a molecule's card.
 
@@ -277,7 +284,8 @@ def draw_cards(molecule: Molecule, n: int, seed: int, method: str = "sobol") -> 
 
     Notes
     -----
-    Every field of the schema has its own axis of the sequence, drawn or not. Two cards therefore share the
+    Every field that may be a range has its own axis of the sequence, drawn or not (those of `covariates` may
+    not). Two cards therefore share the
     quantile of a field they both scan, and taking an arm away leaves the rest of each draw as it was.
 
     References
@@ -294,7 +302,7 @@ def draw_cards(molecule: Molecule, n: int, seed: int, method: str = "sobol") -> 
         raise NumberOfDrawsError(n=n)
     if method not in _METHODS:
         raise UnknownMethodError(method=method, known=_METHODS)
-    axes = {field: axis for axis, field in enumerate(_UNITS)}
+    axes = {field: axis for axis, field in enumerate(_DRAWABLE)}
     quantiles = _METHODS[method](int(n), len(axes), seed)
     entries = molecule.entries()
     drawn = {
@@ -486,6 +494,9 @@ def _drug(card: Mapping[str, float]) -> dict[str, float]:
         **_disposition(card),
         "ka": card.get("disposition.ka", 0.0),
         "ada_cl_fold": card.get("immunogenicity.ada_clearance_fold", 1.0),
+        "change_cl": card.get("covariates.change_cl", 0.0),
+        "change_half": card.get("covariates.change_half", 1.0),
+        "change_hill": card.get("covariates.change_hill", 1.0),
     }
     return {f"drug_{name}": value for name, value in parameters.items()}
 

@@ -324,10 +324,12 @@ class Regimen:
         Parameters
         ----------
         patients : pandas.DataFrame
-            May have `weight` [kg], `albumin` [g/L], `clearance_factor`, `volume_factor` and
+            May have `weight` [kg], `albumin` [g/L], `clearance_factor`, `volume_factor`, `peripheral_factor` and
             `cytotoxic_clearance_factor` (1 = typical), `ada_susceptibility` (0 to 1): anti-drug antibodies
-            arise where it is below the card's incidence. Where a column is absent, patients are as the card's
-            reference patient, without such antibodies; `attrs["as_reference"]` of the result lists those.
+            arise where it is below the card's incidence; and, where the card names their effects, `female`,
+            `ecog`, `lung` (0 or 1), `region`, `sld_baseline` [mm], `egfr` [mL/min] and `clearance_change`, added
+            to the card's own. Where a column is absent, patients are as the card's reference patient, without
+            such antibodies; `attrs["as_reference"]` of the result lists those.
 
         Returns
         -------
@@ -345,9 +347,11 @@ class Regimen:
 
             cl = cl_card W^a A^b f_cl,   q = q_card W^a,   vc = vc_card W^c A^d f_v,   vp = vp_card W^c f_v
 
+        times the folds and powers of the card's covariates. `peripheral_factor`, where given, stands for f_v in vp.
+
         References
         ----------
-        ahamadi2017, for the form.
+        ahamadi2017 and bajaj2017, for the form.
         """
         typical = model_parameters(self.card, str(self.slot))
         table = pd.DataFrame(
@@ -366,9 +370,16 @@ class Regimen:
         table[f"{self.slot}_vc"] *= size * albumin ** self._exponent("albumin_exponent_vc") * own_volume
         for name in flows:
             table[f"{self.slot}_{name}"] *= flow
+        own_peripheral = (
+            _column(patients, "peripheral_factor", []) if "peripheral_factor" in patients else own_volume
+        )
         for name in volumes:
-            table[f"{self.slot}_{name}"] *= size * own_volume
+            table[f"{self.slot}_{name}"] *= size * (own_volume if cytotoxic else own_peripheral)
+        table[f"{self.slot}_cl"] *= self._covariates(patients, "cl", absent)
+        table[f"{self.slot}_vc"] *= self._covariates(patients, "vc", absent)
         if self.slot == "drug":
+            if "covariates.change_cl" in self.card:
+                table["drug_change_cl"] += _plain(patients, "clearance_change", absent)
             incidence = self.card.get("immunogenicity.ada_incidence", 0.0)
             susceptible = _column(patients, "ada_susceptibility", absent)
             table["ada"] = (susceptible < incidence).astype(float)
@@ -430,6 +441,24 @@ class Regimen:
     def _exponent(self, name: str) -> float:
         return self.card.get(f"disposition.{name}", 0.0)
 
+    def _covariates(self, patients: pd.DataFrame, what: str, absent: list[str]) -> np.ndarray:
+        """Multiply the folds and powers of the card's covariates, patient by patient."""
+        factor = np.ones(len(patients))
+        for name, (column, level) in _GROUPS.items():
+            fold = self.card.get(f"covariates.{name}_{what}")
+            if fold is not None and column not in patients:
+                absent.append(column)
+            elif fold is not None:
+                factor *= np.where(patients[column].to_numpy() == level, fold, 1.0)
+        for name, (column, unit) in _POWERS.items():
+            exponent = self.card.get(f"covariates.{name}_exponent_{what}")
+            if exponent is not None and column not in patients:
+                absent.append(column)
+            elif exponent is not None:
+                own = _positive(patients, column, unit, purpose="")
+                factor *= (own / self.card[f"covariates.reference_{name}"]) ** exponent
+        return factor
+
     def _relative(self, patients: pd.DataFrame, name: str, unit: str, absent: list[str]) -> np.ndarray:
         reference = self.card.get(f"disposition.reference_{name}")
         if reference is None:
@@ -473,6 +502,24 @@ def combine(*regimens: Regimen) -> tuple[Regimen, ...]:
             raise SlotTakenError(slot=slot, molecules=(taken[slot], name))
         taken[slot] = name
     return regimens
+
+
+# effects of a card's covariates: the patient's column, and the level it is for or the unit it is in
+_GROUPS: Mapping[str, tuple[str, object]] = {
+    "female": ("female", 1),
+    "male": ("female", 0),
+    "ecog": ("ecog", 1),
+    "asian": ("region", "asia"),
+    "lung": ("lung", 1),
+}
+_POWERS = {"tumor": ("sld_baseline", "mm"), "egfr": ("egfr", "mL/min")}
+
+
+def _plain(patients: pd.DataFrame, name: str, absent: list[str]) -> np.ndarray:
+    if name not in patients:
+        absent.append(name)
+        return np.zeros(len(patients))
+    return patients[name].to_numpy(dtype=float)
 
 
 def _column(patients: pd.DataFrame, name: str, absent: list[str]) -> np.ndarray:

@@ -1,0 +1,9 @@
+"""In-silico experiments: a claim, its controls and knock-outs, and the number that would refute it."""
+
+from __future__ import annotations
+
+from twoarm.experiment.conduct import Courses, conduct
+from twoarm.experiment.judge import judge
+from twoarm.experiment.plan import Claim, Experiment, read_experiment
+
+__all__ = ["Claim", "Courses", "Experiment", "conduct", "judge", "read_experiment"]
