@@ -65,6 +65,14 @@ class Steps(Body):
         ]
         self._block = f"after_{label}"
 
+    def spread(self, number: str) -> str:
+        """Vector of a number that is known only when running."""
+        if self.lanes == 1:
+            return number
+        first = self.let(f"insertelement {self.vector} poison, double {number}, i32 0")
+        lanes = f"<{self.lanes} x i32> zeroinitializer"
+        return self.let(f"shufflevector {self.vector} {first}, {self.vector} poison, {lanes}")
+
     def weighted(self, pointers: list[str], index: str, weights: np.ndarray, start: str | None) -> str | None:
         """`start` plus a weighted sum of one row of several arrays; zero weights cost nothing."""
         total = start
@@ -152,8 +160,7 @@ def _stage_state(b: Steps, method: Method, i: int, stages: list[str], index: str
 
 def _finish(b: Steps, method: Method, stages: list[str]) -> None:
     v = b.vector
-    tolerance = b.let(f"insertelement <{b.lanes} x double> poison, double %rtol, i32 0")
-    tolerance = b.let(f"shufflevector {v} {tolerance}, {v} poison, <{b.lanes} x i32> zeroinitializer")
+    tolerance = b.spread("%rtol")
     index = b.loop("finish")
     b.carry("%sum", b.const(0.0))
     error = b.load(stages[-1], index)
@@ -177,8 +184,7 @@ def accept_function(states: int, lanes: int) -> str:
     """
     b = Steps(lanes, states)
     v = b.vector
-    share = b.let(f"insertelement {v} poison, double %share, i32 0")
-    share = b.let(f"shufflevector {v} {share}, {v} poison, <{lanes} x i32> zeroinitializer")
+    share = b.spread("%share")
     taken = b.let(f"fcmp une {v} {b.load('%mask')}, {b.const(0.0)}")
     index = b.loop("accept")
     new = b.let(f"select {b.truth} {taken}, {v} {b.load('%new', index)}, {v} {b.load('%y', index)}")
