@@ -59,7 +59,7 @@ class Courses:
         """Room for all patients of a request."""
         n, visits = len(request), len(request.visits)
         return cls(
-            outputs={name: np.full((n, visits), np.nan) for name in request.outputs},
+            outputs={name: np.full((n, visits), np.nan) for name in request.settings.outputs},
             state=np.empty((n, len(request.model.states))),
             day=np.empty(n),
             step=np.empty(n),

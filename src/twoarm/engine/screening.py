@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from twoarm.errors import SinglePrecisionWarning
 
 _FEWEST, _SHARE = 8, 0.01  # patients who are run again
 _SMALL = 1e-3  #: what is below this share of a course's peak is compared with that
+_AT_ONCE = 1024  # patients, which bounds memory
 _TIGHTER = 10.0  #: times as exact as the run that is checked
 _LARGE = 1e-3  #: error, root mean square, above which a warning is given
 
@@ -45,10 +48,28 @@ def sample(n: int, seed: int | None) -> np.ndarray:
     return np.sort(chosen)
 
 
-def compare_with_double(
-    request: Request, backend: Backend, courses: Courses, *, seed: int | None
-) -> dict[str, float | int]:
-    """Run a sample again in double precision and ten times as exact, and measure the difference.
+class Differences(NamedTuple):
+    """Differences between single and double precision in some patients.
+
+    Attributes
+    ----------
+    checked, failed : int
+        How many patients ran again, and how many of these reached their end in one of the two runs only.
+    numbers : int
+        How many numbers were compared.
+    squares, worst : float
+        Sum of squares and largest of the relative differences.
+    """
+
+    checked: int = 0
+    failed: int = 0
+    numbers: int = 0
+    squares: float = 0.0
+    worst: float = 0.0
+
+
+def compare(request: Request, backend: Backend, courses: Courses, rows: np.ndarray) -> Differences:
+    """Run some patients again in double precision and ten times as exact, and measure the difference.
 
     Parameters
     ----------
@@ -58,51 +79,78 @@ def compare_with_double(
         What ran it.
     courses : Courses
         What came out.
-    seed : int or None
-        Keys the sample.
+    rows : (k,) int array
+        Who runs again, ascending.
+
+    Returns
+    -------
+    Differences
+        What there is between the two.
+
+    Notes
+    -----
+    A difference is relative to the value in double, or to a thousandth of the largest of its course where
+    that is more. A course is one output of one patient; without outputs at visits, the states at the end.
+    """
+    before = request.settings.tolerance
+    tolerance = replace(before, relative=max(before.relative / _TIGHTER, 1e-14))
+    total = Differences()
+    for part in np.array_split(rows, -(-len(rows) // _AT_ONCE)) if len(rows) else []:
+        cohort = request.cohort(part, precision="double", tolerance=tolerance)
+        solved = backend.integrate(cohort)
+        exact = evaluate_outputs(request.settings.outputs, cohort, solved)
+        pairs = [(courses.outputs[name][part], values) for name, values in exact.items()]
+        if not pairs or not len(request.visits):
+            pairs = [(courses.state[part], solved.state)]
+        good, well = courses.status[part] == Status.FINISHED, solved.status == Status.FINISHED
+        errors = np.concatenate([_relative(one[good & well], other[good & well]) for one, other in pairs])
+        total = Differences(
+            checked=total.checked + len(part),
+            failed=total.failed + int((good != well).sum()),
+            numbers=total.numbers + errors.size,
+            squares=total.squares + float(np.sum(errors**2)),
+            worst=max(total.worst, float(errors.max(initial=0.0))),
+        )
+    return total
+
+
+def summary(found: Sequence[Differences]) -> dict[str, float | int]:
+    """Say what was found, as attributes of a result, and warn if it is much.
+
+    Parameters
+    ----------
+    found : sequence of Differences
+        Of parts of a cohort.
 
     Returns
     -------
     dict
-        ``single_precision_checked`` patients, ``single_precision_error_rms`` and
-        ``single_precision_error_worst``, relative; and ``single_precision_failed``, how many of them reached
-        their end in only one of the two.
+        ``single_precision_checked`` patients, ``single_precision_failed`` (how many of them ended in one of
+        the two runs only), ``single_precision_error_rms`` and ``single_precision_error_worst``, relative.
 
     Warns
     -----
     SinglePrecisionWarning
         If the root mean square is above 0.001, or somebody failed in one of the two only.
 
-    Notes
-    -----
-    An error is relative to the value in double, or to a thousandth of the largest of its course where that is
-    more. A course is one output of one patient; without outputs at visits, the states at the end.
+    Examples
+    --------
+    >>> summary([Differences(8, 0, 2, 2e-10, 1e-5), Differences()])["single_precision_error_rms"]
+    1e-05
     """
-    rows = sample(len(request), seed)
-    tolerance = replace(request.tolerance, relative=max(request.tolerance.relative / _TIGHTER, 1e-14))
-    errors, failed = [np.empty(0)], 0
-    for part in np.array_split(rows, max(1, -(-len(rows) // 1024))):
-        cohort = request.cohort(part, precision="double", tolerance=tolerance)
-        solved = backend.integrate(cohort)
-        exact = evaluate_outputs(request.outputs, cohort, solved)
-        pairs = [(courses.outputs[name][part], values) for name, values in exact.items()]
-        if not len(request.visits) or not pairs:
-            pairs = [(courses.state[part], solved.state)]
-        both = (courses.status[part] == Status.FINISHED) & (solved.status == Status.FINISHED)
-        failed += int((courses.status[part] != solved.status).sum())
-        errors += [_relative(one[both], other[both]) for one, other in pairs]
-    every = np.concatenate(errors)
-    rms = float(np.sqrt(np.mean(every**2))) if every.size else 0.0
-    worst = float(every.max()) if every.size else 0.0
+    checked, failed, numbers = (
+        sum(getattr(each, name) for each in found) for name in ("checked", "failed", "numbers")
+    )
+    rms = float(np.sqrt(sum(each.squares for each in found) / max(numbers, 1)))
+    worst = max((each.worst for each in found), default=0.0)
     if failed or not rms <= _LARGE:
-        warnings.warn(
-            SinglePrecisionWarning(rms=rms, worst=worst, failed=failed, checked=len(rows)), stacklevel=3
-        )
+        warning = SinglePrecisionWarning(rms=rms, worst=worst, failed=failed, checked=checked)
+        warnings.warn(warning, stacklevel=3)
     return {
-        "single_precision_checked": len(rows),
+        "single_precision_checked": checked,
+        "single_precision_failed": failed,
         "single_precision_error_rms": rms,
         "single_precision_error_worst": worst,
-        "single_precision_failed": failed,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -11,17 +10,16 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from twoarm.engine import inputs, screening
+from twoarm.engine import screening
 from twoarm.engine.backends import Backend, choose_backend
-from twoarm.engine.request import Request
+from twoarm.engine.request import Request, Settings, read_request, read_settings
 from twoarm.engine.results import Courses, assemble
 from twoarm.engine.status import Status
-from twoarm.errors import IntegrationError, SimulationInputError, UnknownBackendError
+from twoarm.errors import IntegrationError
 from twoarm.model import Model
 
 __all__ = ["SupportsDoses", "simulate"]
 
-_FAILED = ("raise", "mask", "keep")
 _RECORD_BYTES = 256 * 2**20  # states kept at visits before they become outputs
 
 
@@ -142,44 +140,32 @@ def simulate(
     >>> round(float(run.drug[0, 0]), 3)
     36.788
     """
-    _check_numbers(rtol=rtol, chunk=chunk, max_steps=max_steps, workers=workers, failed=failed)
     used = choose_backend(model, backend, precision)
-    people = inputs.read_patients(model, patients, doses)
-    begin, fresh, earlier = inputs.read_initial(model, people.labels, people.doses, initial)
-    end = inputs.read_days(days, begin, people.labels)
-    request = Request(
-        model=model,
-        people=people,
-        begin=begin,
-        end=end,
-        fresh=fresh,
-        earlier=earlier,
-        visits=inputs.read_visits(visits, begin, end),
-        outputs=tuple(inputs.read_outputs(model, outputs)),
-        tolerance=inputs.read_tolerance(model, rtol, atol),
-        method=inputs.read_method(method),
+    settings = read_settings(
+        model,
+        outputs=outputs,
+        rtol=rtol,
+        atol=atol,
+        method=method,
         precision=precision,
         max_steps=max_steps,
-        workers=workers or os.cpu_count() or 1,
+        workers=workers,
+        failed=failed,
+        chunk=chunk,
     )
-    seed = 0 if patients is None else patients.attrs.get("seed")
-    courses = integrate(request, used, chunk=chunk, progress=progress if callable(progress) else None)
-    attributes = provenance(request, used, asked=backend) | ({} if seed is None else {"seed": seed})
+    request = read_request(model, patients, doses, settings, days=days, visits=visits, initial=initial)
+    seed = None if patients is None else patients.attrs.get("seed")
+    courses = integrate(request, used, progress=progress if callable(progress) else None)
+    attributes = provenance(model, settings, used, asked=backend, seed=seed)
     if precision == "single":
-        attributes |= screening.compare_with_double(request, used, courses, seed=seed)
-    if failed == "raise":
-        _raise_if_stuck(request, courses)
-    elif failed == "mask":
-        courses.mask_failed()
+        found = screening.compare(request, used, courses, screening.sample(len(request), seed))
+        attributes |= screening.summary([found])
+    deal_with_failures(request, courses)
     return assemble(request, courses, attributes)
 
 
 def integrate(
-    request: Request,
-    backend: Backend,
-    *,
-    chunk: int,
-    progress: Callable[[int, int], None] | None = None,
+    request: Request, backend: Backend, *, progress: Callable[[int, int], None] | None = None
 ) -> Courses:
     """Integrate everybody in chunks, which bounds the memory that states at visits need.
 
@@ -189,8 +175,6 @@ def integrate(
         Who and how.
     backend : Backend
         What integrates.
-    chunk : int
-        Most patients at a time.
     progress : callable, optional
         Called with (patients done, patients in all) after each chunk.
 
@@ -200,7 +184,7 @@ def integrate(
         Outputs at visits and how each patient ended, whole.
     """
     courses = Courses.empty(request)
-    for rows in _chunks(request, chunk):
+    for rows in _chunks(request):
         cohort = request.cohort(rows)
         solved = backend.integrate(cohort)
         courses.take(rows, cohort, solved, request.people.doses.of(rows).last_before(solved.day))
@@ -212,17 +196,23 @@ def integrate(
     return courses
 
 
-def provenance(request: Request, backend: Backend, *, asked: str) -> dict[str, Any]:
+def provenance(
+    model: Model, settings: Settings, backend: Backend, *, asked: str, seed: int | None
+) -> dict[str, Any]:
     """Say what ran, as attributes of a result.
 
     Parameters
     ----------
-    request : Request
-        What was asked for.
+    model : Model
+        The equations.
+    settings : Settings
+        How.
     backend : Backend
         What ran.
     asked : str
         The back end asked for.
+    seed : int or None
+        Of the patients, if they have one.
 
     Returns
     -------
@@ -230,41 +220,47 @@ def provenance(request: Request, backend: Backend, *, asked: str) -> dict[str, A
         Numbers and words.
     """
     return {
-        "model": request.model.name,
-        "model_digest": request.model.digest,
+        "model": model.name,
+        "model_digest": model.digest,
         "backend": backend.name,
         "backend_asked": asked,
         "backend_reason": backend.reason,
-        "precision": request.precision,
-        "method": "cvode bdf" if backend.name == "reference" else request.method,
-        "rtol": request.tolerance.relative,
-        "atol_share": request.tolerance.share,
+        "precision": settings.precision,
+        "method": "cvode bdf" if backend.name == "reference" else settings.method,
+        "rtol": settings.tolerance.relative,
+        "atol_share": settings.tolerance.share,
         "versions": backend.versions,
+        **({} if seed is None else {"seed": seed}),
     }
 
 
-def _chunks(request: Request, chunk: int) -> Iterator[np.ndarray]:
+def _chunks(request: Request) -> Iterator[np.ndarray]:
     per_patient = 8 * max(len(request.visits), 1) * max(len(request.model.states), 1)
-    size = max(1, min(chunk, _RECORD_BYTES // per_patient))
+    size = max(1, min(request.settings.chunk, _RECORD_BYTES // per_patient))
     for first in range(0, len(request), size):
         yield np.arange(first, min(first + size, len(request)))
 
 
-def _check_numbers(*, rtol: float, chunk: int, max_steps: int, workers: int | None, failed: str) -> None:
-    if failed not in _FAILED:
-        raise UnknownBackendError(what="failed", name=failed, known=_FAILED)
-    if not 1e-14 <= rtol <= 0.1:
-        raise SimulationInputError(what="rtol", value=rtol, rule="It must lie between 1e-14 and 0.1.")
-    for what, value in (
-        ("chunk", chunk),
-        ("max_steps", max_steps),
-        ("workers", 1 if workers is None else workers),
-    ):
-        if value < 1:
-            raise SimulationInputError(what=what, value=value, rule="It must be at least 1.")
+def deal_with_failures(request: Request, courses: Courses) -> None:
+    """Raise for those who failed, or mask them, or keep them, as the settings say.
 
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+    courses : Courses
+        What came out; changed where failures are masked.
 
-def _raise_if_stuck(request: Request, courses: Courses) -> None:
+    Raises
+    ------
+    IntegrationError
+        If somebody failed and the settings say so.
+    """
+    if request.settings.failed == "keep":
+        return
+    if request.settings.failed == "mask":
+        courses.mask_failed()
+        return
     stuck = [courses.ending(request, int(i)) for i in np.flatnonzero(courses.status != Status.FINISHED)]
     if stuck:
         dose = stuck[0].last_dose
