@@ -432,6 +432,40 @@ class NoSuchInitialError(TwoarmError, ValueError):
         )
 
 
+class NoCudaDeviceError(TwoarmError):
+    """Backend "cuda" was asked for and there is no device for it."""
+
+    def __init__(self, *, looked_for: Sequence[str], reason: str) -> None:
+        super().__init__(
+            f'backend "cuda" was asked for: {reason} (looked for {" or ".join(looked_for)} among the system\'s libraries, '
+            "and for the first device that CUDA_VISIBLE_DEVICES shows). It needs an NVIDIA device and its driver, and "
+            'nothing else. Use backend="cpu", or run where `nvidia-smi` lists a device.'
+        )
+
+
+class DeviceMemoryError(TwoarmError):
+    """A device has no room for what a run needs at least."""
+
+    def __init__(self, *, device: str, wanted: int, free: int) -> None:
+        super().__init__(
+            f"{device} has {free / 2**20:.0f} MiB free and {wanted / 2**20:.0f} MiB are needed at once. End what else "
+            'runs on it, ask for fewer visits, or use backend="cpu".'
+        )
+
+
+class CudaDriverError(TwoarmError):
+    """The driver of a device refuses a call."""
+
+    def __init__(self, *, call: str, code: int, meaning: str, device: str, said: str, slow: bool) -> None:
+        remedy = (
+            "A device that also shows a screen ends code that runs for seconds: pass a smaller chunk."
+            if slow
+            else 'Look at `nvidia-smi`; a driver of CUDA 11.8 or later is needed. backend="cpu" needs no device.'
+        )
+        log = f" It said: {said}." if said else ""
+        super().__init__(f"{device or 'the driver'} answered {call} with {code}: {meaning}.{log} {remedy}")
+
+
 class EventsNeedReferenceError(TwoarmError, ValueError):
     """A fast back end was asked for a model with events."""
 
@@ -491,6 +525,24 @@ class IntegrationError(TwoarmError):
             f"{len(stuck)} of {patients} patients did not finish ({named}): {why}, first at day {day:.6g}{place}. "
             f"Loosen `rtol`, look at one with `diagnose`, or pass "
             f'failed="mask" to keep the other {patients - len(stuck)}.'
+        )
+
+
+class NoDerivativeError(TwoarmError, ValueError):
+    """Derivatives were asked for where they jump by amounts that are not computed."""
+
+    def __init__(self, *, model: str, events: Sequence[str] = (), states: Sequence[str] = ()) -> None:
+        names = list(events or states)
+        listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        problem = (
+            f"it has events ({listed})"
+            if events
+            else f"a rate jumps where a state or a chosen parameter decides ({listed})"
+        )
+        super().__init__(
+            f"derivatives of model {model!r} are not computed: {problem}. A derivative along a course needs rates "
+            "without jumps whose day depends on what is varied. Choose other parameters, smooth the jump, or take the "
+            "difference of two runs of `simulate`."
         )
 
 
