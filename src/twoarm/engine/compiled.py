@@ -98,7 +98,7 @@ def vector_text(model: Model, method: str, lanes: int) -> tuple[str, dict[str, A
         kernel.jacobian_function(equations, slots, lanes, flags, sign=-1),
         kernel.factor_function(plan, equations, lanes),
         kernel.solve_function(plan, equations, lanes),
-        step_function(find_method(method), size, equations.unknowns, bool(equations.drifts), lanes),
+        step_function(find_method(method), size, equations.unknowns, equations.timed, lanes),
         accept_function(size, lanes),
     ]
     return "\n".join(parts), {

@@ -55,6 +55,12 @@ class Equations:
         """States and hubs."""
         return self.states + len(self.hubs)
 
+    @property
+    def timed(self) -> bool:
+        """Whether any rate reads the time, be it only to ask whether a day has passed."""
+        needed = reachable(self.nodes, [*self.rates, *self.hubs.values()])
+        return any(self.nodes[node].op == "time" for node in needed)
+
 
 def sort_equations(model: Model, hubs: bool) -> Equations:
     """Differentiate a model and find what is constant for a patient.

@@ -15,7 +15,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 #: Raise when the code that kernels are made of changes; older files are then never read again.
-CODE_VERSION = 3
+CODE_VERSION = 4
 _CACHE_VARIABLE = "TWOARM_CACHE_DIR"
 
 
