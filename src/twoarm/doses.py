@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from twoarm.errors import DoseColumnError, DoseRowError, SteadyStateError
 
-__all__ = ["COLUMNS", "DoseRows", "expand"]
+__all__ = ["COLUMNS", "DoseRows", "check", "expand"]
 
 #: Columns of a dose table and what a missing one means; those without a default are needed.
 COLUMNS: Mapping[str, Any] = {
@@ -118,6 +118,26 @@ def expand(table: pd.DataFrame, *, run_in: float | None = None) -> DoseRows:
         doses = pd.concat([doses, lead_doses], ignore_index=True)
     rows = _cut(_dose_rows(doses), doses.recorded.to_numpy(dtype=float), resets)
     return _sorted(rows, _reset_rows(resets))
+
+
+def check(table: pd.DataFrame) -> None:
+    """Check every row of a dose table, and expand none.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `expand`.
+
+    Raises
+    ------
+    DoseColumnError, DoseRowError
+        If a column is missing or misspelled, or a row cannot be.
+
+    Examples
+    --------
+    >>> check(pd.DataFrame({"id": [0], "time": [0.0], "amt": [10.0], "cmt": ["depot"]}))
+    """
+    _checked(_complete(table))
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:

@@ -546,6 +546,47 @@ class NoDerivativeError(TwoarmError, ValueError):
         )
 
 
+class OtherJobError(TwoarmError, ValueError):
+    """A result that was begun belongs to another job than the one that is to go on."""
+
+    def __init__(self, *, folder: object, changed: Sequence[str]) -> None:
+        super().__init__(
+            f'"{folder}" was begun with another {", ".join(changed)}. A result is resumed only by the very job that began '
+            "it, so that it is the uninterrupted one to the last bit. Name another place, or remove this one."
+        )
+        self.changed = tuple(changed)
+
+
+class ResultThereError(TwoarmError, ValueError):
+    """A place for a result is taken."""
+
+    def __init__(self, *, path: object) -> None:
+        super().__init__(
+            f'"{path}" is there already. A result is never written over another. Name another place, remove this '
+            "one, or pass resume=True (--resume) if it is this job's."
+        )
+
+
+class UnfinishedThereError(TwoarmError, ValueError):
+    """An interrupted job has left a part of its result."""
+
+    def __init__(self, *, path: object, folder: object) -> None:
+        super().__init__(
+            f'an interrupted job for "{path}" has left its finished part in "{folder}". Nothing is thrown away unasked. '
+            "Pass resume=True (--resume) to go on with it, or remove that folder."
+        )
+
+
+class ReductionError(TwoarmError, ValueError):
+    """What a reduction made of a chunk of patients cannot be put together."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(
+            f"the reduction gave {reason}. It gives the same variables for any patients, each a row a patient, and a "
+            "patient's row does not depend on who else is there. Correct the function passed as `reduce`."
+        )
+
+
 class DoseRowError(TwoarmError, ValueError):
     """A row of a dose table that no dose can be."""
 

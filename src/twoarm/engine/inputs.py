@@ -77,7 +77,9 @@ class Earlier:
         return Earlier(self.state[rows], self.step[rows], self.status[rows])
 
 
-def read_patients(model: Model, patients: pd.DataFrame | None, doses: Any) -> People:
+def read_patients(
+    model: Model, patients: pd.DataFrame | None, doses: Any, *, run_in: float | None = None
+) -> People:
     """Check the table of patients and the doses.
 
     Parameters
@@ -88,6 +90,8 @@ def read_patients(model: Model, patients: pd.DataFrame | None, doses: Any) -> Pe
         Index: labels.
     doses : DataFrame, DoseRows, or what has `dose_rows` and `parameters`, or a sequence of these, or None
         Who gets what.
+    run_in : float, optional [day]
+        How long before a row at steady state its dose is repeated.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def read_patients(model: Model, patients: pd.DataFrame | None, doses: Any) -> Pe
         tables.append(regimen.dose_rows(patients))
         given |= _own_values(model, own.reindex(patients.index), set())
     given |= _own_values(model, patients, set(patients.attrs.get("covariates", ())))
-    return People(labels, given, _dose_arrays(model, labels, tables))
+    return People(labels, given, _dose_arrays(model, labels, tables, run_in))
 
 
 def _own_values(model: Model, table: pd.DataFrame, covariates: set[str]) -> dict[str, np.ndarray]:
@@ -146,8 +150,12 @@ def _own_values(model: Model, table: pd.DataFrame, covariates: set[str]) -> dict
     return values
 
 
-def _dose_arrays(model: Model, labels: np.ndarray, tables: Sequence[Any]) -> DoseArrays:
-    rows = [table if isinstance(table, DoseRows) else expand(table) for table in tables if len(table)]
+def _dose_arrays(model: Model, labels: np.ndarray, tables: Sequence[Any], run_in: float | None) -> DoseArrays:
+    rows = [
+        table if isinstance(table, DoseRows) else expand(table, run_in=run_in)
+        for table in tables
+        if len(table)
+    ]
     if not rows:
         whole, real = np.empty(0, dtype=np.int64), np.empty(0)
         return DoseArrays(whole, real, whole, real, real, np.empty(0, dtype=bool))

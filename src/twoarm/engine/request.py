@@ -33,6 +33,8 @@ class Settings:
         What is done about who fails.
     chunk : int
         Most patients at a time.
+    run_in : float or None [day]
+        How long before a dose at steady state it is repeated.
     tolerance, method, precision, max_steps, workers
         As `Cohort` has them.
     """
@@ -45,6 +47,7 @@ class Settings:
     workers: int
     failed: str
     chunk: int
+    run_in: float | None
 
 
 def read_settings(
@@ -59,6 +62,7 @@ def read_settings(
     workers: int | None,
     failed: str,
     chunk: int,
+    run_in: float | None = None,
 ) -> Settings:
     """Check what does not depend on patients; arguments as `simulate` documents them."""
     if failed not in _FAILED:
@@ -78,6 +82,7 @@ def read_settings(
         workers=workers or os.cpu_count() or 1,
         failed=failed,
         chunk=chunk,
+        run_in=run_in,
     )
 
 
@@ -183,7 +188,7 @@ def read_request(
     Request
         Ready to be integrated.
     """
-    people = inputs.read_patients(model, patients, doses)
+    people = inputs.read_patients(model, patients, doses, run_in=settings.run_in)
     begin, fresh, earlier = inputs.read_initial(model, people.labels, people.doses, initial)
     end = inputs.read_days(days, begin, people.labels)
     at = inputs.read_visits(visits, begin, end)

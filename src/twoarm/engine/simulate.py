@@ -43,6 +43,7 @@ def simulate(
     visits: ArrayLike | None = None,
     outputs: Sequence[str] | None = None,
     initial: xr.Dataset | None = None,
+    run_in: float | None = None,
     backend: Literal["auto", "cpu", "cuda", "reference"] = "auto",
     precision: Literal["double", "single"] = "double",
     method: str | None = None,
@@ -74,6 +75,8 @@ def simulate(
         Names to record, keys of ``model.outputs``; by default all that are not parameters.
     initial : Dataset, optional
         Result of an earlier call to go on from: its `final_state` at its `final_day`, for each of `patients`.
+    run_in : float, optional [day]
+        How long before a dose at steady state (`ss` 1) it is repeated; see `twoarm.doses`.
     backend : {"auto", "cpu", "cuda", "reference"}
         ``"cpu"`` is compiled for the model and takes several patients at a time; ``"cuda"`` is the same on a
         device; ``"reference"`` is CVODE, one by one. ``"auto"`` takes ``"cpu"`` where it can solve the model,
@@ -152,6 +155,7 @@ def simulate(
         workers=workers,
         failed=failed,
         chunk=chunk,
+        run_in=run_in,
     )
     request = read_request(model, patients, doses, settings, days=days, visits=visits, initial=initial)
     seed = None if patients is None else patients.attrs.get("seed")
