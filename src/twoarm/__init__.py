@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twoarm.bibliography import cite, read_references
+    from twoarm.engine.sensitivities import sensitivities
     from twoarm.engine.simulate import simulate
     from twoarm.errors import TwoarmError
     from twoarm.evidence.compare import compare
@@ -36,6 +37,7 @@ _HOMES: dict[str, dict[str, str]] = {
         "check_units": "model.sbml",
         "write_sbml": "model.sbml",
         "simulate": "engine.simulate",
+        "sensitivities": "engine.sensitivities",
     },
     "Molecules": {
         "Molecule": "molecule",
@@ -79,6 +81,7 @@ __all__ = [
     "check_units",
     "write_sbml",
     "simulate",
+    "sensitivities",
     "Molecule",
     "read_molecule",
     "draw_cards",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -11,13 +12,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from twoarm.doses import DoseRows
 from twoarm.engine import inputs
+from twoarm.engine.backends import choose_backend
 from twoarm.engine.inputs import People
-from twoarm.engine.simulate import SupportsDoses, simulate
-from twoarm.engine.status import Status, sentence
+from twoarm.engine.request import Request, read_request, read_settings
+from twoarm.engine.results import Courses
+from twoarm.engine.simulate import SupportsDoses, deal_with_failures, integrate, provenance
 from twoarm.errors import (
-    IntegrationError,
     NoDerivativeError,
     SimulationInputError,
     UnknownBackendError,
@@ -30,7 +31,7 @@ from twoarm.model.sensitize import Sensitized, sensitize, slope, weight
 __all__ = ["sensitivities"]
 
 _SCALES = ("absolute", "relative")
-_ROWS = 160  #: states and slopes that a patient of the kernel may well have; see decisions/0008
+_ROWS = 160  #: states and slopes that a patient of the kernel may well have, see decisions/0008
 _MOST = 8  #: directions a patient of the kernel carries at most
 
 
@@ -43,22 +44,24 @@ def sensitivities(
     outputs: Sequence[str] | None = None,
     days: float | ArrayLike,
     visits: ArrayLike | None = None,
+    run_in: float | None = None,
     scale: Literal["absolute", "relative"] = "absolute",
     backend: Literal["auto", "cpu", "reference"] = "auto",
     method: str | None = None,
-    rtol: float = 1e-6,
+    rtol: float = 1e-5,
     failed: Literal["raise", "mask"] = "raise",
     workers: int | None = None,
+    chunk: int = 4096,
     max_steps: int = 200_000,
-    progress: Callable[[int, int], None] | bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Derivatives of outputs by parameters and initial states, integrated with the model itself.
+    """Differentiate outputs by parameters and initial states, along the course of every patient.
 
     Parameters
     ----------
     model : Model
         The equations.
-    patients, doses, days, visits, outputs
+    patients, doses, days, visits, outputs, run_in
         As for `simulate`. Doses are what is given; derivatives by amounts and times of doses are not taken.
     parameters : sequence of str
         Parameters of the model, and states, which stand for their initial value. What is derived from a
@@ -66,11 +69,11 @@ def sensitivities(
     scale : {"absolute", "relative"}
         ``"absolute"``: d(output)/d(parameter). ``"relative"``: d ln(output)/d ln(parameter), how many percent
         an output changes for one percent of the parameter; NaN where the output is 0.
-    backend, method, failed, workers, max_steps, progress
+    backend, method, failed, workers, chunk, max_steps, progress
         As for `simulate`. One run is counted for each patient and parameter.
     rtol : float
         Relative tolerance of each step. Derivatives, each in the unit of its state (multiplied by the
-        parameter's size), are held to it as the states are.
+        parameter's size), are held to it as the states are; RMS errors of elasticities were 3e-8 at 1e-5.
 
     Returns
     -------
@@ -113,29 +116,29 @@ def sensitivities(
         raise UnknownBackendError(what="scale", name=scale, known=_SCALES)
     chosen = _read_names(model, parameters)
     names = inputs.read_outputs(model, outputs)
-    people = inputs.read_patients(model, patients, doses)
     made = _sensitized(model, chosen, tuple(names), _directions(len(model.states), len(chosen)))
-    groups = [chosen[i : i + made.directions] for i in range(0, len(chosen), made.directions)]
-    size = _sizes(model, people, chosen)
-    table, rows = _pairs(model, made, people, groups, size)
-    run = simulate(
+    used = choose_backend(made.model, backend)
+    settings = read_settings(
         made.model,
-        table,
-        rows,  # type: ignore[arg-type]
-        days=np.repeat(np.broadcast_to(days, len(people.labels)), len(groups)) if np.ndim(days) else days,
-        visits=visits,
         outputs=[*names, *(slope(name, d) for d in range(made.directions) for name in names)],
-        backend=backend,
-        method=method,
         rtol=rtol,
-        failed="mask",
-        workers=workers,
+        atol=None,
+        method=method,
+        precision="double",
         max_steps=max_steps,
-        progress=progress,
+        workers=workers,
+        failed=failed,
+        chunk=chunk,
+        run_in=run_in,
     )
-    if failed == "raise":
-        _raise_if_stuck(run, people.labels, groups)
-    return _label(model, run, people, groups, size, names, scale)
+    plain = read_request(model, patients, doses, settings, days=days, visits=visits)
+    groups = [chosen[i : i + made.directions] for i in range(0, len(chosen), made.directions)]
+    size = _sizes(model, plain.people, chosen)
+    request = _along(plain, made, groups, size)
+    courses = integrate(request, used, progress=progress)
+    attributes = provenance(model, settings, used, asked=backend, seed=None)
+    deal_with_failures(request, courses)
+    return _label(plain, courses, groups, size, names, scale, attributes)
 
 
 def _read_names(model: Model, parameters: Sequence[str]) -> tuple[str, ...]:
@@ -182,106 +185,67 @@ def _step(size: np.ndarray) -> np.ndarray:
     return np.where(size == 0.0, 1.0, np.abs(size))
 
 
-def _pairs(
-    model: Model,
-    made: Sensitized,
-    people: People,
-    groups: Sequence[Sequence[str]],
-    size: dict[str, np.ndarray],
-) -> tuple[pd.DataFrame, DoseRows]:
-    """Table of patients and doses with a row for each patient and group of directions."""
-    patients, runs = len(people.labels), len(groups)
-    columns = {name: np.repeat(values, runs) for name, values in people.given.items()}
+def _along(
+    plain: Request, made: Sensitized, groups: Sequence[Sequence[str]], size: Mapping[str, np.ndarray]
+) -> Request:
+    """Ask for each patient once for each group of directions."""
+    model, patients, runs = plain.model, len(plain), len(groups)
+    rows = np.repeat(np.arange(patients), runs)
+    given = dict(plain.people.given)
     spots = [(name, weight) for name in made.moving_parameters]
     spots += [(name, slope) for name in made.moving_states]
+    columns = {}
     for name, named in spots:
-        free = name in model.derived or name in model.states  # follows others unless given
-        own = people.given.get(name, np.full(patients, np.nan)) if free else np.zeros(patients)
-        still = np.where(np.isnan(own), np.nan, 0.0)
+        follows = name in model.derived or name in model.states  # unless a patient has a value
+        own = given.get(name, np.full(patients, np.nan)) if follows else np.zeros(patients)
         for d in range(made.directions):
-            column = np.repeat(still[:, None], runs, axis=1)
+            column = np.repeat(np.where(np.isnan(own), np.nan, 0.0)[:, None], runs, axis=1)
             for g, group in enumerate(groups):
-                if d < len(group) and group[d] == name:
+                if group[d : d + 1] == (name,):
                     column[:, g] = _step(size[name])
             columns[named(name, d)] = column.ravel()
-    table = pd.DataFrame(columns, index=pd.RangeIndex(patients * runs))
-    return table, _doses(model, people, runs)
-
-
-def _doses(model: Model, people: People, runs: int) -> DoseRows:
-    doses = people.doses
-    count = np.bincount(doses.patient, minlength=len(people.labels))
-    first = np.cumsum(count) - count
-    every = np.repeat(count, runs)  # doses of each run
-    start_at = np.repeat(first, runs)
-    pick = np.arange(every.sum()) + np.repeat(start_at - (np.cumsum(every) - every), every)
-    reset = doses.reset[pick]
-    kind = np.where(reset, "reset", np.where(doses.rate[pick] > 0, "infusion", "bolus"))
-    names = np.array(model.states, dtype=object)[doses.state[pick]] if model.states else doses.state[pick]
-    return DoseRows(
-        patient=np.repeat(np.arange(len(every)), every),
-        time=doses.time[pick],
-        state=np.where(reset, "", names),
-        amount=doses.amount[pick],
-        rate=doses.rate[pick],
-        kind=kind,
-    )
-
-
-def _raise_if_stuck(run: xr.Dataset, labels: np.ndarray, groups: Sequence[Sequence[str]]) -> None:
-    status = run["status"].to_numpy()
-    stuck = np.flatnonzero(status != Status.FINISHED)
-    if len(stuck):
-        named = [
-            (
-                f"{labels[i // len(groups)]} along {', '.join(groups[i % len(groups)])}",
-                sentence(int(status[i])),
-                float(run["final_day"][i]),
-                "",
-            )
-            for i in stuck
-        ]
-        raise IntegrationError(stuck=named, patients=len(status))
+    people = plain.people.of(rows)
+    people = replace(people, given={**people.given, **columns})
+    begin, end, fresh = plain.begin[rows], plain.end[rows], plain.fresh[rows]
+    return replace(plain, model=made.model, people=people, begin=begin, end=end, fresh=fresh)
 
 
 def _label(
-    model: Model,
-    run: xr.Dataset,
-    people: People,
+    plain: Request,
+    courses: Courses,
     groups: Sequence[Sequence[str]],
-    size: dict[str, np.ndarray],
+    size: Mapping[str, np.ndarray],
     names: Sequence[str],
     scale: str,
+    attributes: Mapping[str, Any],
 ) -> xr.Dataset:
     """Slopes along directions → derivatives by parameters."""
-    chosen = [name for group in groups for name in group]
+    model, chosen = plain.model, [name for group in groups for name in group]
     value = np.stack([size[name] for name in chosen], axis=1)[:, None, :]
-    shape = (len(people.labels), len(groups), -1)
+    shape, days = (len(plain), len(groups)), len(plain.visits)
     variables: dict[str, Any] = {}
     for name in names:
-        slopes = [run[slope(name, d)].to_numpy().reshape(shape) for d in range(len(groups[0]))]
-        by_run = np.stack(slopes, axis=-1)  # (patient, group, day, direction)
-        flat = np.moveaxis(by_run, 1, 2).reshape(*by_run.shape[::2], -1)[..., : len(chosen)]
-        derivative = flat / _step(value)
+        slopes = [courses.outputs[slope(name, d)].reshape(*shape, days) for d in range(len(groups[0]))]
+        by_run = np.stack(slopes, axis=-1).swapaxes(1, 2)  # (patient, day, group, direction)
+        derivative = by_run.reshape(len(plain), days, -1)[..., : len(chosen)] / _step(value)
         if scale == "relative":
-            level = run[name].to_numpy().reshape(shape)[:, 0, :, None]
+            level = courses.outputs[name].reshape(*shape, days)[:, 0, :, None]
             with np.errstate(divide="ignore", invalid="ignore"):
                 derivative = np.where(level == 0.0, np.nan, derivative * value / level)
         notes = {"units": _units(model, name, scale), "long_name": _words(model, name, scale)}
         variables[name] = (("patient", "day", "parameter"), derivative, notes)
-    for name in ("status", "steps"):
-        by_group = run[name].to_numpy().reshape(len(people.labels), len(groups))
+    for field in ("status", "steps"):
+        by_group = getattr(courses, field).reshape(shape)
         each = np.repeat(by_group, [len(group) for group in groups], axis=1)
-        variables[name] = (("patient", "parameter"), each)
+        variables[field] = (("patient", "parameter"), each)
     units = np.array([model.units.get(name, "") for name in chosen], dtype=object)
     coordinates: dict[str, Any] = {
-        "patient": people.labels,
-        "day": run["day"],
+        "patient": plain.people.labels,
+        "day": ("day", plain.visits, {"units": "day"}),
         "parameter": np.array(chosen, dtype=object),
         "parameter_units": ("parameter", units),
     }
-    attributes = {**run.attrs, "model": model.name, "model_digest": model.digest, "scale": scale}
-    return xr.Dataset(variables, coords=coordinates, attrs=attributes)
+    return xr.Dataset(variables, coords=coordinates, attrs={**attributes, "scale": scale})
 
 
 def _units(model: Model, name: str, scale: str) -> str:

@@ -1,7 +1,7 @@
 """Where rates jump: conditions of a model at whose turning a rate takes another value at once.
 
-A kink, as of ``max(x, 0)``, is no jump. Which of the two a condition makes is found by trying: states and
-parameters are drawn, one of them is moved until the condition turns, and the rates on both sides are compared.
+A kink, as of ``max(x, 0)``, is no jump. Which of the two a condition makes is found by trying: states
+and parameters are drawn, one is moved until the condition turns, and the rates on both sides are compared.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from twoarm.chance import generator
-from twoarm.model.equations import Model, Node, evaluate, reachable, start, support
+from twoarm.model.equations import Model, Node, evaluate, reachable, support
+from twoarm.model.start import start
 
 __all__ = ["jumping_rates"]
 
@@ -22,7 +23,7 @@ _ENOUGH = 4  #: turnings looked at for each condition
 _ROUNDS = 12  #: each divides the bracket of a turning by `_PARTS`
 _PARTS = 33
 _GAP = 1e-3  #: most that the sides of a condition may move at its turning, of what they move around it
-_SAME = 1e-6  #: relative difference of rates on both sides that is no jump
+_SAME = 1e-6  #: difference of rates on both sides that is no jump, of what they are around
 _FACTORS = np.concatenate([-np.logspace(6, -6, 25), [0.0], np.logspace(-6, 6, 25)])
 
 
@@ -108,17 +109,18 @@ class _Trial:
         condition = _Some(self.nodes, [node, *self.nodes[node].args])
         sides = _Some(self.nodes, rates)
         for kind, i in leaves:
-            for base, low, high in self._turnings(condition, kind, i):
-                a, b = self._at(sides, kind, i, base, np.array([low, high])).T
+            for base, *around in self._turnings(condition, kind, i):
+                values = self._at(sides, kind, i, base, np.array(around)).T
                 with np.errstate(invalid="ignore"):
-                    jumps |= np.abs(a - b) > _SAME * np.maximum(np.abs(a), np.abs(b))
+                    size = np.fmax.reduce(np.abs(values))
+                    jumps |= np.abs(values[1] - values[2]) > _SAME * size
                 seen += 1
             if seen >= _ENOUGH:
                 break
         return jumps
 
-    def _turnings(self, condition: _Some, kind: str, i: int) -> list[tuple[int, float, float]]:
-        """Neighboring values of one leaf with the condition turned between them."""
+    def _turnings(self, condition: _Some, kind: str, i: int) -> list[tuple[int, float, float, float, float]]:
+        """Neighboring values of one leaf with the condition turned between them, one more on each side."""
         found = []
         for base in range(_BASES):
             grid = _FACTORS * self.size[kind][i]
@@ -129,7 +131,7 @@ class _Trial:
             for at in turned[:2]:
                 low, high, gap = self._narrow(condition, kind, i, base, grid[at], grid[at + 1])
                 if gap <= _GAP * apart[at]:  # else both sides meet in a pole and not in one value
-                    found.append((base, low, high))
+                    found.append((base, float(grid[at]), low, high, float(grid[at + 1])))
             if len(found) >= _ENOUGH:
                 break
         return found

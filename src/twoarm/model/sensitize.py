@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from twoarm.errors import UnsupportedModelError
 from twoarm.model.differentiate import along
-from twoarm.model.equations import Graph, Model, support
+from twoarm.model.equations import Delay, Graph, Model, support
 
 __all__ = ["Sensitized", "sensitize"]
 
@@ -54,7 +55,7 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
     Parameters
     ----------
     model : Model
-        Without events.
+        Without events. Delays may not be among what moves.
     names : sequence of str
         Parameters, and states (then their initial value), that a direction may move.
     outputs : iterable of str
@@ -71,6 +72,11 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
     Notes
     -----
     At a kink (`min`, `max`, `abs`, a piecewise expression) the one-sided derivative of the branch taken.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If a delay depends on what moves.
 
     References
     ----------
@@ -97,7 +103,11 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
         *derived.values(),
         *(model.outputs[name] for name in outputs),
     ]
-    new = _Parts([], [], {}, {}, [])
+    _refuse_moving_lags(model, parameters, states)
+    delays = [delay for delay in model.delays if model.states[delay.state] in states]
+    relaxing = [(state, node) for state, node in model.relaxing if model.states[state] in states]
+    roots += [*(delay.value for delay in delays), *(node for _, node in relaxing)]
+    new = _Parts([], [], {}, {}, [], [], [])
     for d in range(directions):
         weights = {name: len(place) + d * len(parameters) + i for i, name in enumerate(parameters)}
         slopes = {name: len(index) + d * len(states) + i for i, name in enumerate(states)}
@@ -109,6 +119,8 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
         new.derived |= {weight(name, d): found[node] for name, node in derived.items()}
         new.outputs |= {slope(name, d): found[model.outputs[name]] for name in outputs}
         new.weights += [weight(name, d) for name in parameters]
+        new.relaxing += [(slopes[model.states[state]], found[node]) for state, node in relaxing]
+        new.delays += [Delay(slopes[model.states[w.state]], found[w.value], w.lag) for w in delays]
     sensitized = replace(
         model,
         name=f"{model.name} with slopes",
@@ -121,6 +133,9 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
         outputs={**{name: model.outputs[name] for name in outputs}, **new.outputs},
         derived={**model.derived, **new.derived},
         amounts={},
+        concentrations={},
+        delays=(*model.delays, *new.delays),
+        relaxing=(*model.relaxing, *new.relaxing),
     )
     return Sensitized(sensitized, parameters, states, directions)
 
@@ -134,6 +149,16 @@ class _Parts:
     derived: dict[str, int]
     outputs: dict[str, int]
     weights: list[str]
+    relaxing: list[tuple[int, int]]
+    delays: list[Delay]
+
+
+def _refuse_moving_lags(model: Model, parameters: Sequence[str], states: Sequence[str]) -> None:
+    by_parameter, by_state = support(model.nodes, "parameter"), support(model.nodes, "state")
+    for delay in model.delays:
+        moves = any(by_parameter[delay.lag] >> model.parameters.index(name) & 1 for name in parameters)
+        if moves or any(by_state[delay.lag] >> model.states.index(name) & 1 for name in states):
+            raise UnsupportedModelError(construct="the derivative by a delay's length", model=model.name)
 
 
 def _moving(model: Model, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -144,6 +169,8 @@ def _moving(model: Model, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[
     needs = [(parameters[name], 0, (node,)) for name, node in model.derived.items()]
     pairs = zip(states.values(), model.initial, model.rates, strict=True)
     needs += [(0, bit, nodes) for bit, *nodes in pairs]  # type: ignore[misc]
+    needs += [(0, states[model.states[d.state]], (d.value,)) for d in model.delays]
+    needs += [(0, states[model.states[state]], (node,)) for state, node in model.relaxing]
     p = sum(parameters[name] for name in names if name in parameters)
     y = sum(states[name] for name in names if name in states)
     before = (-1, -1)
