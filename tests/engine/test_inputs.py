@@ -16,6 +16,7 @@ from twoarm.errors import (
     UnknownOutputError,
 )
 from twoarm.model import Graph
+from twoarm.model.sbml import read_model
 
 from . import small_models as small
 
@@ -135,3 +136,15 @@ def test_nobody_and_no_states() -> None:
     still = small.build(g, {}, values={"a": 2.0})
     found = simulate(still, pd.DataFrame({"a": [3.0]}), days=1, visits=[0.0, 1.0], outputs=["a"])
     assert found.a.to_numpy().tolist() == [[3.0, 3.0]]
+
+
+def test_a_species_as_written_as_amount_or_as_concentration() -> None:
+    parts = "compartment v = 4; species s in v; s = 2; s' = 0; substanceOnly species n in v; n = 8; n' = 0;"
+    model = read_model(f"model m() {parts} end")
+    found = {
+        how: [float(simulate(model, days=1, visits=[1.0], species=how)[name][0, 0]) for name in ("s", "n")]  # type: ignore[arg-type]
+        for how in ("written", "amount", "concentration")
+    }
+    assert found == {"written": [2, 8], "amount": [8, 8], "concentration": [2, 2]}
+    with pytest.raises(UnknownBackendError, match="amount"):
+        simulate(model, days=1, species="moles")  # type: ignore[arg-type]

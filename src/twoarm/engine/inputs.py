@@ -14,12 +14,19 @@ from numpy.typing import ArrayLike
 from twoarm.doses import DoseRows, expand
 from twoarm.engine.cohort import Tolerance
 from twoarm.engine.methods import method as find_method
-from twoarm.errors import NoSuchInitialError, SimulationInputError, UnknownColumnError, UnknownOutputError
+from twoarm.errors import (
+    NoSuchInitialError,
+    SimulationInputError,
+    UnknownBackendError,
+    UnknownColumnError,
+    UnknownOutputError,
+)
 from twoarm.model import Model, start
 
 _LOWEST_FLOOR = 1e-12  #: absolute tolerance of a state that has been 0 so far
 _FLOOR_SHARE = 1e-4  #: and, in units of the relative tolerance, of one that has not
 _DEFAULT_METHOD = "rodas5p"
+_SPECIES = ("written", "amount", "concentration")
 
 
 @dataclass(frozen=True)
@@ -286,16 +293,20 @@ def read_visits(visits: ArrayLike | None, begin: np.ndarray, end: np.ndarray) ->
     return at
 
 
-def read_outputs(model: Model, outputs: Sequence[str] | None) -> list[str]:
-    """Names to record."""
+def read_outputs(model: Model, outputs: Sequence[str] | None, species: str = "written") -> dict[str, int]:
+    """Names to record, and the node of each; a species as its model writes it, or as `species` says."""
+    if species not in _SPECIES:
+        raise UnknownBackendError(what="species", name=species, known=_SPECIES)
     if outputs is None:
         constant = set(model.parameters)
-        return [name for name in model.outputs if name not in constant]
-    names = [outputs] if isinstance(outputs, str) else list(dict.fromkeys(outputs))
+        names = [name for name in model.outputs if name not in constant]
+    else:
+        names = [outputs] if isinstance(outputs, str) else list(dict.fromkeys(outputs))
     unknown = [name for name in names if name not in model.outputs]
     if unknown:
         raise UnknownOutputError(names=unknown, model=model.name, known=model.outputs)
-    return names
+    other = {"amount": model.amounts, "concentration": model.concentrations}.get(species, {})
+    return {name: other.get(name, model.outputs[name]) for name in names}
 
 
 def read_tolerance(model: Model, rtol: float, atol: float | Mapping[str, float] | None) -> Tolerance:

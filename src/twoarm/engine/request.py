@@ -27,8 +27,8 @@ class Settings:
 
     Attributes
     ----------
-    outputs : tuple of str
-        Names to record.
+    outputs : dict of str to int
+        Names to record, and the node of each.
     failed : {"raise", "mask", "keep"}
         What is done about who fails.
     chunk : int
@@ -39,7 +39,7 @@ class Settings:
         As `Cohort` has them.
     """
 
-    outputs: tuple[str, ...]
+    outputs: Mapping[str, int]
     tolerance: Tolerance
     method: str
     precision: str
@@ -63,6 +63,7 @@ def read_settings(
     failed: str,
     chunk: int,
     run_in: float | None = None,
+    species: str = "written",
 ) -> Settings:
     """Check what does not depend on patients; arguments as `simulate` documents them."""
     if failed not in _FAILED:
@@ -74,7 +75,7 @@ def read_settings(
         if value < 1:
             raise SimulationInputError(what=what, value=value, rule="It must be at least 1.")
     return Settings(
-        outputs=tuple(inputs.read_outputs(model, outputs)),
+        outputs=inputs.read_outputs(model, outputs, species),
         tolerance=inputs.read_tolerance(model, rtol, atol),
         method=inputs.read_method(method),
         precision=precision,

@@ -69,9 +69,16 @@ class Courses:
             stiffest=np.empty(n, dtype=np.int64),
         )
 
-    def take(self, rows: np.ndarray, cohort: Cohort, solved: Solved, last_dose: np.ndarray) -> None:
+    def take(
+        self,
+        rows: np.ndarray,
+        nodes: Mapping[str, int],
+        cohort: Cohort,
+        solved: Solved,
+        last_dose: np.ndarray,
+    ) -> None:
         """Write what became of some patients into their rows."""
-        for name, values in evaluate_outputs(tuple(self.outputs), cohort, solved).items():
+        for name, values in evaluate_outputs(nodes, cohort, solved).items():
             self.outputs[name][rows] = values
         self.state[rows], self.day[rows], self.step[rows] = solved.state, solved.day, solved.step
         self.status[rows], self.steps[rows] = solved.status, solved.steps
@@ -127,13 +134,13 @@ def fastest_state(cohort: Cohort, solved: Solved, patient: int) -> int:
     return int(wild[0]) if len(wild) else int(np.argmax(speed))
 
 
-def evaluate_outputs(names: Sequence[str], cohort: Cohort, solved: Solved) -> dict[str, np.ndarray]:
+def evaluate_outputs(nodes: Mapping[str, int], cohort: Cohort, solved: Solved) -> dict[str, np.ndarray]:
     """Value of each output of each patient at each visit.
 
     Parameters
     ----------
-    names : sequence of str
-        Keys of ``model.outputs``.
+    nodes : mapping of str to int
+        Names, and the node of each.
     cohort, solved : Cohort, Solved
         What was asked of a back end and what it gave.
 
@@ -147,12 +154,12 @@ def evaluate_outputs(names: Sequence[str], cohort: Cohort, solved: Solved) -> di
     seen = (visits > cohort.begin[:, None]) | (cohort.fresh[:, None] & (visits == cohort.begin[:, None]))
     seen &= (visits <= solved.day[:, None]) & (visits <= cohort.end[:, None])
     rows, columns = np.nonzero(seen)
-    few, roots = _only(model.nodes, [model.outputs[name] for name in names])
-    found = {name: np.full((patients, len(visits)), np.nan) for name in names}
+    few, roots = _only(model.nodes, list(nodes.values()))
+    found = {name: np.full((patients, len(visits)), np.nan) for name in nodes}
     for start in range(0, len(rows), _BLOCK):
         r, c = rows[start : start + _BLOCK], columns[start : start + _BLOCK]
         values = evaluate(few, solved.recorded[r, c].T, cohort.parameters[r].T, visits[c])
-        for name, root in zip(names, roots, strict=True):
+        for name, root in zip(nodes, roots, strict=True):
             found[name][r, c] = values[root]
     return found
 
@@ -185,7 +192,9 @@ def assemble(request: Request, courses: Courses, attributes: Mapping[str, Any]) 
     model = request.model
     variables: dict[str, Any] = {}
     for name, values in courses.outputs.items():
-        notes = {"units": model.units.get(name, ""), "long_name": model.labels.get(name, name)}
+        written = model.outputs[name] == request.settings.outputs[name]
+        unit = model.units.get(name, "") if written else ""
+        notes = {"units": unit, "long_name": model.labels.get(name, name)}
         variables[name] = (("patient", "day"), values, notes)
     variables["final_state"] = (("patient", "state"), courses.state)
     variables["final_day"] = ("patient", courses.day, {"units": "day"})

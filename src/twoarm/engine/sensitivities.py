@@ -115,7 +115,7 @@ def sensitivities(
     if scale not in _SCALES:
         raise UnknownBackendError(what="scale", name=scale, known=_SCALES)
     chosen = _read_names(model, parameters)
-    names = inputs.read_outputs(model, outputs)
+    names = list(inputs.read_outputs(model, outputs))
     made = _sensitized(model, chosen, tuple(names), _directions(len(model.states), len(chosen)))
     used = choose_backend(made.model, backend)
     settings = read_settings(

@@ -42,6 +42,7 @@ def simulate(
     days: float | ArrayLike,
     visits: ArrayLike | None = None,
     outputs: Sequence[str] | None = None,
+    species: Literal["written", "amount", "concentration"] = "written",
     initial: xr.Dataset | None = None,
     run_in: float | None = None,
     backend: Literal["auto", "cpu", "cuda", "reference"] = "auto",
@@ -73,6 +74,9 @@ def simulate(
         When to record; by default day 0 and the end.
     outputs : sequence of str, optional
         Names to record, keys of ``model.outputs``; by default all that are not parameters.
+    species : {"written", "amount", "concentration"}
+        Whether a species is recorded as its symbol stands in the model's equations, or as amount, or as
+        concentration. What is no species is not touched.
     initial : Dataset, optional
         Result of an earlier call to go on from: its `final_state` at its `final_day`, for each of `patients`.
     run_in : float, optional [day]
@@ -156,6 +160,7 @@ def simulate(
         failed=failed,
         chunk=chunk,
         run_in=run_in,
+        species=species,
     )
     request = read_request(model, patients, doses, settings, days=days, visits=visits, initial=initial)
     seed = None if patients is None else patients.attrs.get("seed")
@@ -191,7 +196,8 @@ def integrate(
     for rows in _chunks(request):
         cohort = request.cohort(rows)
         solved = backend.integrate(cohort)
-        courses.take(rows, cohort, solved, request.people.doses.of(rows).last_before(solved.day))
+        last_dose = request.people.doses.of(rows).last_before(solved.day)
+        courses.take(rows, request.settings.outputs, cohort, solved, last_dose)
         if progress is not None:
             progress(int(rows[-1]) + 1, len(request))
     if request.earlier is not None:  # a patient who had failed before keeps that status

@@ -69,6 +69,7 @@ def stream(
     days: float | ArrayLike,
     visits: ArrayLike | None = None,
     outputs: Sequence[str] | None = None,
+    species: Literal["written", "amount", "concentration"] = "written",
     reduce: Reduction | None = None,
     out: str | Path | None = None,
     resume: bool = False,
@@ -98,8 +99,8 @@ def stream(
         End of each patient's course.
     visits : (visit,) float array [day], optional
         When to record; by default day 0 and the end, where `days` is one day for all.
-    outputs : sequence of str, optional
-        Names to record, as for `simulate`.
+    outputs, species
+        Names to record, and as what, as for `simulate`.
     reduce : callable, optional
         From the Dataset that `simulate` would give for some patients to what is kept of them: a Dataset with
         dimension ``patient``, or a DataFrame with a row a patient. It looks at each patient alone. Without
@@ -167,6 +168,7 @@ def stream(
         failed=failed,
         chunk=chunk,
         run_in=run_in,
+        species=species,
     )
     end, at = _read_days(days, visits, len(patients))
     _check_patients(patients)
@@ -207,13 +209,13 @@ def words_of(job: Job, doses: Any) -> dict[str, str]:
         "number of patients": str(len(job.patients)),
         "doses": identity(doses),
         "days": identity([job.days, job.visits]),
-        "outputs": " ".join(settings.outputs),
+        "outputs": " ".join(f"{name}={node}" for name, node in settings.outputs.items()),
         "tolerance": identity([np.array([tolerance.relative, tolerance.share]), tolerance.floor]),
         "method": settings.method,
         "precision": settings.precision,
         "back end": job.backend.name,
         "largest number of steps": str(settings.max_steps),
-        "way with failures": settings.failed,
+        "way with failures": "keep" if settings.failed == "keep" else "mask",
         "run-in": repr(settings.run_in),
         "seed": repr(job.seed),
         "reduction": identity(job.reduce),
