@@ -10,29 +10,30 @@ import pytest
 
 from twoarm.engine import kernel, object_code
 from twoarm.engine.expressions import Body
+from twoarm.engine.vector import Vector
 from twoarm.model import Graph, evaluate
 
 EPS = np.finfo(float).eps
 
 
-def compute(op: str, *columns: np.ndarray, lanes: int | None = None) -> np.ndarray:
+def compute(op: str, *columns: np.ndarray, vector: Vector | None = None, libm: bool = False) -> np.ndarray:
     """One operation of the graph on vectors, through a kernel."""
     machine = object_code.host()
-    lanes = lanes or machine.lanes
+    vector = vector or machine.vector("double")
     g = Graph()
     root = g(op, *(g.parameter(i) for i in range(len(columns))))
 
     def build() -> tuple[str, dict[str, object]]:
-        text = kernel.values_function(tuple(g.nodes), [root], lanes, "contract")
-        return kernel.prelude(lanes) + "\n" + text, {}
+        text = kernel.values_function(tuple(g.nodes), [root], vector, "contract")
+        return kernel.prelude(vector, libm=libm) + "\n" + text, {}
 
-    code = object_code.load(f"test of {op} {len(columns)} {lanes}", ["values"], build, machine)
+    code = object_code.load(f"test of {op} {len(columns)} {vector} {libm}", ["values"], build, machine)
     call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code.addresses["values"])
-    count = len(columns[0])
+    count, lanes = len(columns[0]), vector.lanes
     padded = -(-count // lanes) * lanes
-    room = np.zeros((len(columns) + 1) * lanes + 8)
-    skip = (-room.ctypes.data % 64) // 8
-    found = np.empty(padded)
+    room = np.zeros((len(columns) + 2) * lanes, dtype=vector.dtype)
+    skip = (-room.ctypes.data % vector.bytes) // room.itemsize
+    found = np.empty(padded, dtype=vector.dtype)
     given = [np.concatenate([column, np.ones(padded - count)]) for column in columns]
     for start in range(0, padded, lanes):
         block = room[skip : skip + (len(columns) + 1) * lanes].reshape(-1, lanes)
@@ -101,11 +102,15 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("op", OTHERS)
-@pytest.mark.parametrize("lanes", [1, 2, None])
-def test_functions_of_one_argument(op: str, lanes: int | None) -> None:
+@pytest.mark.parametrize("vector", [Vector(1), Vector(2), None, Vector(1, "float"), Vector(16, "float")])
+def test_functions_of_one_argument(op: str, vector: Vector | None) -> None:
     x = np.linspace(0.05, 3.0, 21) * (1.0 if op in ("log10", "sqrt") else -1.3)
+    x = x.astype(vector.dtype).astype(float) if vector else x
     exact = evaluate([*_parameters(1), _node(op, 0)], [], x[None, :])[-1]
-    np.testing.assert_allclose(compute(op, x, lanes=lanes), exact, rtol=1e-14)
+    rtol = 1e-6 if vector and vector.real == "float" else 1e-14
+    np.testing.assert_allclose(compute(op, x, vector=vector), exact, rtol=rtol)
+    if vector and vector.lanes == 1:
+        np.testing.assert_allclose(compute(op, x, vector=vector, libm=True), exact, rtol=rtol)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +129,42 @@ def test_choice() -> None:
 
 
 def test_whole_powers_become_products() -> None:
-    body = Body(4)
-    assert body.vector == "<4 x double>"
+    assert Body(Vector(4)).vector.type == "<4 x double>"
     x = np.array([2.0, -3.0, 0.5])
     np.testing.assert_allclose(compute("pow", x, np.full(3, 3.0)), x**3, rtol=1e-14)
+
+
+FLOATS = pytest.mark.parametrize("vector", [Vector(1, "float"), Vector(16, "float")])
+
+
+@FLOATS
+def test_exp_in_single_precision(vector: Vector) -> None:
+    x = np.linspace(-87, 88.5, 4001).astype(np.float32)
+    assert relative(compute("exp", x, vector=vector), np.exp(x.astype(float))) < 2e-7
+    edges = np.array([0.0, 89.0, 1e5, -110.0, -1e9, np.inf, -np.inf, np.nan])
+    expected = [1, np.inf, np.inf, 0, 0, np.inf, 0, np.nan]
+    np.testing.assert_array_equal(compute("exp", edges, vector=vector), expected)
+
+
+@FLOATS
+def test_ln_in_single_precision(vector: Vector) -> None:
+    x = np.geomspace(1e-37, 1e38, 4001).astype(np.float32)
+    x = x[np.abs(x - 1) > 1e-3]
+    assert relative(compute("ln", x, vector=vector), np.log(x.astype(float))) < 2e-7
+    edges = np.array([0.0, 1.0, -1.0, np.inf, np.nan])
+    found = compute("ln", edges, vector=vector)
+    np.testing.assert_array_equal(found, [-np.inf, 0, np.nan, np.inf, np.nan])
+    tiny = np.array([1e-42, 3e-45], dtype=np.float32)
+    np.testing.assert_allclose(compute("ln", tiny, vector=vector), np.log(tiny.astype(float)), rtol=1e-6)
+
+
+@FLOATS
+def test_pow_in_single_precision(vector: Vector) -> None:
+    rng = np.random.default_rng(2)
+    x, y = (10 ** rng.uniform(-6, 6, 2000)).astype(np.float32), rng.uniform(-4, 4, 2000).astype(np.float32)
+    exact = x.astype(float) ** y.astype(float)
+    bound = 2e-7 * (1 + np.abs(y * np.log(x)))
+    assert np.all(np.abs(compute("pow", x, y, vector=vector) / exact - 1) < bound)
 
 
 def _parameters(count: int) -> list:  # type: ignore[type-arg]

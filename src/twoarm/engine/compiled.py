@@ -14,6 +14,7 @@ from twoarm.engine import kernel, object_code
 from twoarm.engine.methods import method as find_method
 from twoarm.engine.sparse import factorize
 from twoarm.engine.step import accept_function, step_function
+from twoarm.engine.vector import Vector
 from twoarm.model import Model
 from twoarm.model.graph import reachable
 
@@ -30,12 +31,14 @@ class VectorKernel:
     ----------
     addresses : dict of str to int
         Where ``constants``, ``rates``, ``step`` and ``accept`` are.
-    lanes, states, unknowns, stored, factors : int
-        Patients in a vector, and rows of states, of states and hubs, of constants and of factors.
+    vector : Vector
+        How many patients at a time, in which precision.
+    states, unknowns, stored, factors : int
+        Rows of states, of states and hubs, of constants and of factors.
     """
 
     addresses: dict[str, int]
-    lanes: int
+    vector: Vector
     states: int
     unknowns: int
     stored: int
@@ -43,35 +46,7 @@ class VectorKernel:
     code: object_code.Loaded
 
 
-@lru_cache(maxsize=32)
-def vector_kernel(model: Model, method: str) -> VectorKernel:
-    """Kernel of the fast back end, from this process, the disk or the compiler, in that order.
-
-    Parameters
-    ----------
-    model : Model
-        The equations.
-    method : str
-        Name of a Rosenbrock method.
-
-    Returns
-    -------
-    VectorKernel
-        Ready to use.
-    """
-    machine = object_code.host()
-    lanes = machine.lanes
-
-    def build() -> tuple[str, dict[str, Any]]:
-        text, facts = vector_text(model, method, lanes)
-        return f"{kernel.prelude(lanes)}\n{text}", facts
-
-    code = object_code.load(f"vector {model.digest} {method} {lanes}", _VECTOR_NAMES, build, machine)
-    unknowns, stored, factors = (int(code.facts[name]) for name in ("unknowns", "stored", "factors"))
-    return VectorKernel(code.addresses, lanes, len(model.states), unknowns, stored, factors, code)
-
-
-def vector_text(model: Model, method: str, lanes: int) -> tuple[str, dict[str, Any]]:
+def vector_text(model: Model, method: str, vector: Vector) -> tuple[str, dict[str, Any]]:
     """LLVM IR of a model's kernel, and its sizes; what `kernel.prelude` declares comes before it.
 
     Parameters
@@ -80,32 +55,68 @@ def vector_text(model: Model, method: str, lanes: int) -> tuple[str, dict[str, A
         The equations.
     method : str
         Name of a Rosenbrock method.
-    lanes : int
-        Patients in a vector.
+    vector : Vector
+        How many patients at a time, in which precision.
 
     Returns
     -------
-    tuple of str and dict
-        The text, and rows of constants, factors and unknowns.
+    str
+        The module.
+    dict
+        Number of constants, factors and unknowns: rows of the arrays the functions work on.
     """
     equations = kernel.sort_equations(model, hubs=True)
     pattern = [(row, column) for row, column, _ in equations.entries]
     plan = factorize(equations.unknowns, pattern)
     slots, flags, size = plan.entry_slots(pattern), "contract", len(model.states)
     parts = [
-        kernel.constants_function(equations, lanes, flags),
-        kernel.rates_function(equations, lanes, flags),
-        kernel.jacobian_function(equations, slots, lanes, flags, sign=-1),
-        kernel.factor_function(plan, equations, lanes),
-        kernel.solve_function(plan, equations, lanes),
-        step_function(find_method(method), size, equations.unknowns, equations.timed, lanes),
-        accept_function(size, lanes),
+        kernel.constants_function(equations, vector, flags),
+        kernel.rates_function(equations, vector, flags),
+        kernel.jacobian_function(equations, slots, vector, flags, sign=-1),
+        kernel.factor_function(plan, equations, vector),
+        kernel.solve_function(plan, equations, vector),
+        step_function(find_method(method), size, equations.unknowns, equations.timed, vector),
+        accept_function(size, vector),
     ]
-    return "\n".join(parts), {
-        "stored": len(equations.stored),
-        "factors": plan.size,
-        "unknowns": equations.unknowns,
-    }
+    sizes = {"stored": len(equations.stored), "factors": plan.size, "unknowns": equations.unknowns}
+    return "\n".join(parts), sizes
+
+
+@lru_cache(maxsize=32)
+def vector_kernel(
+    model: Model, method: str, precision: str = "double", lanes: int | None = None
+) -> VectorKernel:
+    """Kernel of the fast back end, from this process, the disk or the compiler, in that order.
+
+    Parameters
+    ----------
+    model : Model
+        The equations.
+    method : str
+        Name of a Rosenbrock method.
+    precision : {"double", "single"}
+        Of the states and of all that is computed from them.
+    lanes : int, optional
+        Patients at a time; as many as fill a register of this machine by default.
+
+    Returns
+    -------
+    VectorKernel
+        Ready to use.
+    """
+    machine = object_code.host()
+    vector = machine.vector(precision)
+    if lanes is not None:
+        vector = replace(vector, lanes=lanes)
+
+    def build() -> tuple[str, dict[str, Any]]:
+        text, sizes = vector_text(model, method, vector)
+        return f"{kernel.prelude(vector, Vector(1))}\n{text}", sizes
+
+    content = f"vector {model.digest} {method} {vector}"
+    code = object_code.load(content, _VECTOR_NAMES, build, machine)
+    unknowns, stored, factors = (int(code.facts[name]) for name in ("unknowns", "stored", "factors"))
+    return VectorKernel(code.addresses, vector, len(model.states), unknowns, stored, factors, code)
 
 
 class ScalarKernel:
@@ -116,12 +127,13 @@ class ScalarKernel:
             equations = kernel.sort_equations(model, hubs=False)
             entries = sorted(equations.entries, key=lambda entry: (entry[1], entry[0]))
             by_column = replace(equations, entries=tuple(entries), drifts=())
+            one = Vector(1)
             parts = [
-                kernel.prelude(1),
-                kernel.constants_function(equations, 1, ""),
-                kernel.rates_function(equations, 1, ""),
-                kernel.jacobian_function(by_column, list(range(len(entries))), 1, "", sign=1),
-                kernel.values_function(model.nodes, roots, 1, ""),
+                kernel.prelude(one, libm=True),
+                kernel.constants_function(equations, one, ""),
+                kernel.rates_function(equations, one, ""),
+                kernel.jacobian_function(by_column, list(range(len(entries))), one, "", sign=1),
+                kernel.values_function(model.nodes, roots, one, ""),
             ]
             pattern = [(row, column) for row, column, _ in entries]
             return "\n".join(parts), {"stored": len(equations.stored), "pattern": pattern}

@@ -11,6 +11,7 @@ from twoarm.engine import cuda_loop, cuda_math, object_code, stepper
 from twoarm.engine.compiled import VectorKernel, vector_text
 from twoarm.engine.cuda_memory import TILE, Tile, geometry, interleave, lay_tile, leaves
 from twoarm.engine.methods import method as find_method
+from twoarm.engine.vector import Vector
 from twoarm.model import Model
 
 #: Name of the function the device starts, and of what one thread of it does.
@@ -18,7 +19,7 @@ KERNEL, THREAD = "integrate", "thread"
 _BASE, _COUNTER, _FIRST_GIVEN = 0, 1, 2  # cells of the table
 
 #: Arguments of the functions the loop calls: pointers, and then numbers.
-_CALLS = {"constants": (2, 0), "rates": (4, 0), "step": (13, 1), "accept": (4, 1)}
+_CALLS = {"constants": (2, 0), "rates": (4, 0), "step": (12, 1), "accept": (5, 1)}
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,10 @@ def device_text(model: Model, method: str, given: tuple[Any, ...]) -> DeviceText
     DeviceText
         Ready for `ptx.to_ptx`.
     """
-    text, facts = vector_text(model, method, 1)
+    text, facts = vector_text(model, method, Vector(1))
     sizes = (len(model.states), facts["unknowns"], facts["stored"], facts["factors"])
-    one = VectorKernel({}, 1, *sizes, code=object_code.Loaded({}, {}, None))
-    own = stepper._allocate(one, find_method(method).stages, len(model.parameters))
+    one = VectorKernel({}, Vector(1), *sizes, code=object_code.Loaded({}, {}, None))
+    own = stepper._allocate(one, find_method(method).stages)
     tile = lay_tile(list(leaves(own)))
     run = cuda_loop.loop_text(((0,) * len(_CALLS), 0, *own, *given))
     kernel = "\n".join([cuda_math.prelude(), interleave(text), *map(_adapter, _CALLS)])

@@ -41,7 +41,7 @@ def loop_text(arguments: tuple[Any, ...]) -> str:
     str
         A module that defines ``@run`` and calls no function of Numba's runtime. Powers are taken by ``@pow``.
     """
-    signature = types.void(*[_type_of(value, inside=1 <= i <= 3) for i, value in enumerate(arguments)])
+    signature = types.int64(*[_type_of(value, inside=1 <= i <= 3) for i, value in enumerate(arguments)])
     source = hashlib.sha256(inspect.getsource(stepper).encode()).hexdigest()
     content = f"loop {numba.__version__} {source} {signature}"
 

@@ -17,6 +17,7 @@ import numpy as np
 TILE = 32  #: threads whose rows lie side by side: a warp
 #: Arrays on a thread's own stack, which the device interleaves by itself.
 _STACK = frozenset({"%m", "%z"})
+_OF_PATIENT = "%p"  #: a patient's parameters, in the table of all patients
 _GLOBAL = "ptr addrspace(1)"
 _LINE = 128  #: bytes of a device's cache line
 
@@ -130,6 +131,9 @@ def interleave(text: str) -> str:
         elif found[3] in near:
             near.add(found[1])
             lines.append(line)
+        elif found[3] == _OF_PATIENT:
+            name, kind, array, row = found.groups()
+            lines.append(f"  {name} = getelementptr inbounds {kind}, {_GLOBAL} {array}, i64 {row}")
         else:
             name, kind, array, row = found.groups()
             spread = f"getelementptr inbounds [{TILE} x {kind}], {_GLOBAL} {array}, i64 {row}"

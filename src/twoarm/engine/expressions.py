@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from twoarm.engine.elementary import LIBM, splat
+from twoarm.engine.elementary import LIBM
+from twoarm.engine.vector import Vector
 from twoarm.model import Node
 
 _ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
@@ -15,14 +16,10 @@ _LONGEST = 300  #: operations in one function; the time to compile one grows fas
 
 
 class Body:
-    """The lines of one IR function: a straight line of operations on vectors of `lanes` doubles."""
+    """The lines of one IR function: a straight line of operations on vectors."""
 
-    def __init__(self, lanes: int, flags: str = "contract") -> None:
-        self.lanes, self.flags = lanes, flags
-        self.vector = "double" if lanes == 1 else f"<{lanes} x double>"
-        self.truth = "i1" if lanes == 1 else f"<{lanes} x i1>"
-        self.suffix = "f64" if lanes == 1 else f"v{lanes}f64"
-        self.bytes = 8 * lanes
+    def __init__(self, vector: Vector, flags: str = "contract") -> None:
+        self.vector, self.flags = vector, flags
         self.lines: list[str] = []
         self._fresh = 0
 
@@ -39,38 +36,40 @@ class Body:
 
     def const(self, value: float) -> str:
         """Vector of one number."""
-        return splat(value, self.lanes)
+        return self.vector.splat(value)
 
     def binary(self, op: str, a: str, b: str) -> str:
         """Arithmetic on two vectors (``fadd`` and its like)."""
-        return self.let(f"{op} {self.flags} {self.vector} {a}, {b}")
+        return self.let(f"{op} {self.flags} {self.vector.type} {a}, {b}")
 
     def fma(self, a: str, b: str, c: str) -> str:
         """Vector a*b + c, in one operation where the machine has it."""
-        v = self.vector
-        return self.let(f"call {v} @llvm.fmuladd.{self.suffix}({v} {a}, {v} {b}, {v} {c})")
+        v = self.vector.type
+        return self.let(f"call {v} @llvm.fmuladd.{self.vector.suffix}({v} {a}, {v} {b}, {v} {c})")
 
     def negative(self, a: str) -> str:
         """Vector with the other sign."""
-        return self.let(f"fneg {self.vector} {a}")
+        return self.let(f"fneg {self.vector.type} {a}")
 
     def address(self, pointer: str, index: int | str) -> str:
         """Address of vector number `index` of an array."""
-        return self.let(f"getelementptr inbounds {self.vector}, ptr {pointer}, i64 {index}")
+        return self.let(f"getelementptr inbounds {self.vector.type}, ptr {pointer}, i64 {index}")
 
     def load(self, pointer: str, index: int | str = 0) -> str:
         """Vector number `index` of an array."""
-        return self.let(f"load {self.vector}, ptr {self.address(pointer, index)}, align {self.bytes}")
+        v, at = self.vector, self.address(pointer, index)
+        return self.let(f"load {v.type}, ptr {at}, align {v.bytes}")
 
     def store(self, value: str, pointer: str, index: int | str = 0) -> None:
         """Write vector number `index` of an array."""
-        at = self.address(pointer, index)
-        self.lines.append(f"  store {self.vector} {value}, ptr {at}, align {self.bytes}")
+        v, at = self.vector, self.address(pointer, index)
+        self.lines.append(f"  store {v.type} {value}, ptr {at}, align {v.bytes}")
 
     def call(self, name: str, *arguments: str) -> str:
-        """Value of a function of vectors."""
-        listed = ", ".join(f"{self.vector} {a}" for a in arguments)
-        return self.let(f"call {self.vector} {name}({listed})")
+        """Value of a function of vectors, one of `elementary` or of LLVM's own."""
+        v = self.vector
+        listed = ", ".join(f"{v.type} {a}" for a in arguments)
+        return self.let(f"call {v.type} @{name}.{v.suffix}({listed})")
 
     def define(self, name: str, arguments: Iterable[str], attributes: str) -> str:
         """Return the whole function, which returns nothing."""
@@ -156,11 +155,11 @@ class Expressions:
         if op == "pow":
             return self._power(names, arguments[1])
         if op in _ROUNDINGS:
-            return w.call(f"@llvm.{_ROUNDINGS[op]}.{w.suffix}", names[0])
+            return w.call(f"llvm.{_ROUNDINGS[op]}", names[0])
         if op in LIBM:
-            return w.call(f"@v_{op}", names[0])
+            return w.call(op, names[0])
         if op == "factorial":
-            return w.call("@v_gamma", w.binary("fadd", names[0], w.const(1.0)))
+            return w.call("gamma", w.binary("fadd", names[0], w.const(1.0)))
         return self._choice(op, names)
 
     def _power(self, names: list[str], exponent: int) -> str:
@@ -169,10 +168,10 @@ class Expressions:
             op == "const"
             and value == int(value)
             and 1 <= abs(value) <= _POWERS_BY_PRODUCT
-            and self.body.lanes > 1
+            and self.body.vector.lanes > 1
         ):
             return self._whole_power(names[0], int(value))
-        return self.body.call("@v_pow", *names)
+        return self.body.call("pow", *names)
 
     def _whole_power(self, base: str, exponent: int) -> str:
         w = self.body
@@ -186,29 +185,29 @@ class Expressions:
         return result if exponent > 0 else w.binary("fdiv", w.const(1.0), result)
 
     def _choice(self, op: str, names: list[str]) -> str:
-        w = self.body
+        w, v = self.body, self.body.vector
         if op in ("min", "max"):
             a, b = names
-            first = w.let(f"fcmp {'olt' if op == 'min' else 'ogt'} {w.vector} {a}, {b}")
-            either = w.let(f"select {w.truth} {first}, {w.vector} {a}, {w.vector} {b}")
-            missing = w.let(f"fcmp uno {w.vector} {a}, {a}")
-            return w.let(f"select {w.truth} {missing}, {w.vector} {a}, {w.vector} {either}")
+            first = w.let(f"fcmp {'olt' if op == 'min' else 'ogt'} {v.type} {a}, {b}")
+            either = w.let(f"select {v.truth} {first}, {v.type} {a}, {v.type} {b}")
+            missing = w.let(f"fcmp uno {v.type} {a}, {a}")
+            return w.let(f"select {v.truth} {missing}, {v.type} {a}, {v.type} {either}")
         if op == "if":
             condition = self._truth(names[0])
-            return w.let(f"select {w.truth} {condition}, {w.vector} {names[1]}, {w.vector} {names[2]}")
+            return w.let(f"select {v.truth} {condition}, {v.type} {names[1]}, {v.type} {names[2]}")
         if op in _COMPARISONS:
-            holds = w.let(f"fcmp {_COMPARISONS[op]} {w.vector} {names[0]}, {names[1]}")
+            holds = w.let(f"fcmp {_COMPARISONS[op]} {v.type} {names[0]}, {names[1]}")
         elif op == "not":
-            holds = w.let(f"fcmp oeq {w.vector} {names[0]}, {w.const(0.0)}")
+            holds = w.let(f"fcmp oeq {v.type} {names[0]}, {w.const(0.0)}")
         elif op in ("and", "or"):
-            holds = w.let(f"{op} {w.truth} {self._truth(names[0])}, {self._truth(names[1])}")
+            holds = w.let(f"{op} {v.truth} {self._truth(names[0])}, {self._truth(names[1])}")
         else:
             raise NotImplementedError(op)
-        return w.let(f"select {w.truth} {holds}, {w.vector} {w.const(1.0)}, {w.vector} {w.const(0.0)}")
+        return w.let(f"select {v.truth} {holds}, {v.type} {w.const(1.0)}, {v.type} {w.const(0.0)}")
 
     def _truth(self, name: str) -> str:
-        w = self.body
-        return w.let(f"fcmp une {w.vector} {name}, {w.const(0.0)}")
+        w, v = self.body, self.body.vector
+        return w.let(f"fcmp une {v.type} {name}, {w.const(0.0)}")
 
 
 def resolve(nodes: Sequence[Node], hubs: Mapping[int, int], node: int) -> int:
@@ -247,7 +246,7 @@ def functions(
     nodes: Sequence[Node],
     stored: Mapping[int, int],
     hubs: Mapping[int, int],
-    lanes: int,
+    vector: Vector,
     flags: str,
 ) -> str:
     """IR of a function that computes `roots` and hands each to its `write`; several functions if it is long.
@@ -259,7 +258,7 @@ def functions(
     ready: set[int] = set()
     text = []
     for number, part in enumerate(parts):
-        body = Body(lanes, flags)
+        body = Body(vector, flags)
         expressions = Expressions(body, nodes, stored, hubs, carried, frozenset(ready))
         for index in part:
             node, write = roots[index]
@@ -267,8 +266,8 @@ def functions(
             expressions.forget()
         ready.update(node for node in expressions.computed if node in carried)
         text.append(body.define(f"{name}_{number}", (*arguments, "ptr %m"), attributes))
-    driver = Body(lanes)
-    driver.lines.append(f"  %m = alloca [{max(len(carried), 1)} x {driver.vector}], align {driver.bytes}")
+    driver = Body(vector)
+    driver.lines.append(f"  %m = alloca [{max(len(carried), 1)} x {vector.type}], align {vector.bytes}")
     given = ", ".join((*arguments, "ptr %m"))
     driver.lines += [f"  call void @{name}_{number}({given})" for number in range(len(parts))]
     return "\n".join([*text, driver.define(name, arguments, attributes)])

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from twoarm.engine.elementary import definitions
+from twoarm.engine.elementary import declarations, definitions
 from twoarm.engine.expressions import Body, Write, functions
 from twoarm.engine.hubs import extend
 from twoarm.engine.sparse import Factorization
+from twoarm.engine.vector import Vector
 from twoarm.model import Model, Node, jacobian
 from twoarm.model.graph import reachable
 
+_WIDEST = 512  #: bits of the widest registers there are
 _LONGEST_PART = 1000  #: lines in one function; the compiler's time grows faster than its length
 
 
@@ -114,25 +116,37 @@ def _constants(nodes: tuple[Node, ...], roots: list[int]) -> dict[int, int]:
     return {node: row for row, node in enumerate(kept)}
 
 
-def attributes_of(lanes: int) -> str:
+def attributes_of(vector: Vector) -> str:
     """Attributes that keep a whole vector in one register where the machine has such registers."""
-    bits = 64 * lanes
+    bits = min(8 * vector.bytes, _WIDEST)
     return f'nounwind "min-legal-vector-width"="{bits}" "prefer-vector-width"="{bits}"'
 
 
-def prelude(lanes: int) -> str:
-    """Write the declarations and definitions that every module begins with."""
-    body = Body(lanes)
-    v = body.vector
-    lines = [f"declare {v} @llvm.{name}.{body.suffix}({v})" for name in ("sqrt", "ceil")]
-    if lanes == 1:
-        lines += [f"declare {v} @llvm.{name}.f64({v})" for name in ("fabs", "floor")]
-        lines.append("declare double @llvm.fmuladd.f64(double, double, double)")
-    return definitions(lanes, attributes_of(lanes)) + "\n" + "\n".join(lines)
+def prelude(*vectors: Vector, libm: bool = False) -> str:
+    """Write the declarations and definitions that every module begins with, for the vectors it uses."""
+    lines = [declarations()]
+    for vector in dict.fromkeys(vectors):
+        v, suffix = vector.type, vector.suffix
+        lines += [f"declare {v} @llvm.{name}.{suffix}({v})" for name in ("sqrt", "ceil")]
+        if libm:
+            lines += [f"declare {v} @llvm.{name}.{suffix}({v})" for name in ("fabs", "floor")]
+            lines.append(f"declare {v} @llvm.fmuladd.{suffix}({v}, {v}, {v})")
+        lines.append(definitions(vector, attributes_of(vector), libm))
+    return "\n".join(lines)
 
 
 def _to(array: str, row: int) -> Write:
     return lambda body, value: body.store(value, array, row)
+
+
+def _to_lane(array: str, row: int, vector: Vector) -> Write:
+    def write(body: Body, value: str) -> None:
+        if vector.real == "float":
+            value = body.let(f"fptrunc double {value} to float")
+        at = body.let(f"getelementptr inbounds {vector.real}, ptr {array}, i64 {row * vector.lanes}")
+        body.lines.append(f"  store {vector.real} {value}, ptr {at}, align {vector.bits // 8}")
+
+    return write
 
 
 def _minus_to(array: str, row: int) -> Write:
@@ -143,16 +157,18 @@ def _add_to(array: str, row: int) -> Write:
     return lambda body, value: body.store(body.binary("fadd", body.load(array, row), value), array, row)
 
 
-def constants_function(equations: Equations, lanes: int, flags: str) -> str:
-    """``constants(p, q)``: everything that depends on parameters alone."""
-    roots = [(node, _to("%q", row)) for node, row in equations.stored.items()]
-    arguments = ("ptr %p", "ptr %q")
-    return functions(
-        "constants", arguments, attributes_of(lanes), roots, equations.nodes, {}, {}, lanes, flags
-    )
+def constants_function(equations: Equations, vector: Vector, flags: str) -> str:
+    """``constants(p, q)``: everything that depends on parameters alone, of one patient.
+
+    Reads the patient's parameters `p` and writes one lane of `q`, whose address is given. Parameters may be of
+    any size and are combined once a patient, so this is in double precision whatever the kernel's.
+    """
+    roots = [(node, _to_lane("%q", row, vector)) for node, row in equations.stored.items()]
+    arguments, one = ("ptr %p", "ptr %q"), Vector(1)
+    return functions("constants", arguments, attributes_of(one), roots, equations.nodes, {}, {}, one, flags)
 
 
-def rates_function(equations: Equations, lanes: int, flags: str) -> str:
+def rates_function(equations: Equations, vector: Vector, flags: str) -> str:
     """``rates(t, y, q, f)``: adds each state's rate to `f`."""
     zero = Node("const", (), 0.0)
     roots = [
@@ -161,16 +177,16 @@ def rates_function(equations: Equations, lanes: int, flags: str) -> str:
         if equations.nodes[node] != zero
     ]
     arguments = ("ptr %t", "ptr %y", "ptr %q", "ptr %f")
-    return _with_states("rates", arguments, roots, equations, lanes, flags)
+    return _with_states("rates", arguments, roots, equations, vector, flags)
 
 
-def jacobian_function(equations: Equations, slots: list[int], lanes: int, flags: str, sign: int) -> str:
+def jacobian_function(equations: Equations, slots: list[int], vector: Vector, flags: str, sign: int) -> str:
     """``jacobian(t, y, q, w, g)``: entries times `sign` into their slots of `w`, time derivatives to `g`."""
     write = _minus_to if sign < 0 else _to
     roots = [(node, write("%w", slot)) for (_, _, node), slot in zip(equations.entries, slots, strict=True)]
     roots += [(node, _to("%g", row)) for row, node in equations.drifts]
     arguments = ("ptr %t", "ptr %y", "ptr %q", "ptr %w", "ptr %g")
-    return _with_states("jacobian", arguments, roots, equations, lanes, flags)
+    return _with_states("jacobian", arguments, roots, equations, vector, flags)
 
 
 def _with_states(
@@ -178,43 +194,43 @@ def _with_states(
     arguments: tuple[str, ...],
     roots: list[tuple[int, Write]],
     equations: Equations,
-    lanes: int,
+    vector: Vector,
     flags: str,
 ) -> str:
-    attributes = attributes_of(lanes)
+    attributes = attributes_of(vector)
     nodes, stored, hubs = equations.nodes, equations.stored, equations.hubs
-    return functions(name, arguments, attributes, roots, nodes, stored, hubs, lanes, flags)
+    return functions(name, arguments, attributes, roots, nodes, stored, hubs, vector, flags)
 
 
 class Parts:
     """A function without values of its own from line to line, cut into several where it grows long."""
 
-    def __init__(self, name: str, arguments: tuple[str, ...], lanes: int) -> None:
-        self.name, self.arguments, self.lanes = name, arguments, lanes
-        self.bodies = [Body(lanes)]
+    def __init__(self, name: str, arguments: tuple[str, ...], vector: Vector) -> None:
+        self.name, self.arguments, self.vector = name, arguments, vector
+        self.bodies = [Body(vector)]
 
     def body(self) -> Body:
         """Where to go on: a new part if the last is long."""
         if len(self.bodies[-1].lines) > _LONGEST_PART:
-            self.bodies.append(Body(self.lanes))
+            self.bodies.append(Body(self.vector))
         return self.bodies[-1]
 
     def define(self) -> str:
         """All parts, and the function that calls them in order."""
-        attributes = attributes_of(self.lanes)
+        attributes = attributes_of(self.vector)
         text = [
             body.define(f"{self.name}_{number}", self.arguments, attributes)
             for number, body in enumerate(self.bodies)
         ]
-        driver = Body(self.lanes)
+        driver = Body(self.vector)
         given = ", ".join(self.arguments)
         driver.lines += [f"  call void @{self.name}_{number}({given})" for number in range(len(self.bodies))]
         return "\n".join([*text, driver.define(self.name, self.arguments, attributes)])
 
 
-def factor_function(plan: Factorization, equations: Equations, lanes: int) -> str:
+def factor_function(plan: Factorization, equations: Equations, vector: Vector) -> str:
     """``factor(d, w)``: factors in place of `w`, plus `d` on the diagonal of states and 1 on that of hubs."""
-    parts = Parts("factor", ("ptr %d", "ptr %w"), lanes)
+    parts = Parts("factor", ("ptr %d", "ptr %w"), vector)
     position = {index: place for place, index in enumerate(plan.order)}
     filled = {(position[i], position[j]) for i, j, _ in equations.entries}
     for i, (lower, upper) in enumerate(zip(plan.lower, plan.upper, strict=True)):
@@ -237,12 +253,12 @@ def factor_function(plan: Factorization, equations: Equations, lanes: int) -> st
     return parts.define()
 
 
-def solve_function(plan: Factorization, equations: Equations, lanes: int) -> str:
+def solve_function(plan: Factorization, equations: Equations, vector: Vector) -> str:
     """``solve(w, x, z)``: replaces the right-hand side, `x` of states and `z` of hubs, by the solution.
 
     Without time derivatives the right-hand side of hubs is zero, and is not read.
     """
-    parts = Parts("solve", ("ptr %w", "ptr %x", "ptr %z"), lanes)
+    parts = Parts("solve", ("ptr %w", "ptr %x", "ptr %z"), vector)
     states = equations.states
 
     def place(position: int) -> tuple[str, int]:
@@ -270,8 +286,8 @@ def solve_function(plan: Factorization, equations: Equations, lanes: int) -> str
     return parts.define()
 
 
-def values_function(nodes: tuple[Node, ...], roots: Sequence[int], lanes: int, flags: str) -> str:
+def values_function(nodes: tuple[Node, ...], roots: Sequence[int], vector: Vector, flags: str) -> str:
     """``values(t, y, p, v)``: the value of each root node, straight from the parameters."""
     wanted = [(node, _to("%v", row)) for row, node in enumerate(roots)]
     arguments = ("ptr %t", "ptr %y", "ptr %p", "ptr %v")
-    return functions("values", arguments, attributes_of(lanes), wanted, nodes, {}, {}, lanes, flags)
+    return functions("values", arguments, attributes_of(vector), wanted, nodes, {}, {}, vector, flags)

@@ -14,6 +14,8 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from twoarm.engine.vector import Vector
+
 #: Raise when the code that kernels are made of changes; older files are then never read again.
 CODE_VERSION = 4
 _CACHE_VARIABLE = "TWOARM_CACHE_DIR"
@@ -27,11 +29,11 @@ class Machine:
     cpu: str
     features: str
 
-    @property
-    def lanes(self) -> int:
-        """Doubles in this machine's widest vector register."""
+    def vector(self, precision: str) -> Vector:
+        """Return the vector that fills this machine's widest register."""
         have = self.features.split(",")
-        return 8 if "+avx512f" in have else 4 if "+avx" in have else 2
+        doubles = 8 if "+avx512f" in have else 4 if "+avx" in have else 2
+        return Vector(doubles) if precision == "double" else Vector(2 * doubles, "float")
 
 
 @dataclass(frozen=True)

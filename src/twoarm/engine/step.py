@@ -5,11 +5,14 @@ The model's own functions (`kernel`) are called by name; here stand only the sum
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from twoarm.engine.expressions import Body
 from twoarm.engine.kernel import attributes_of
 from twoarm.engine.methods import Method
+from twoarm.engine.vector import Vector
 
 _ARGUMENTS = (
     "ptr %t",
@@ -22,7 +25,6 @@ _ARGUMENTS = (
     "ptr %w",
     "ptr %g",
     "ptr %s",
-    "ptr %new",
     "ptr %scalars",
     "ptr %err",
     "double %rtol",
@@ -32,8 +34,8 @@ _ARGUMENTS = (
 class Steps(Body):
     """A `Body` that can also loop over the states."""
 
-    def __init__(self, lanes: int, states: int) -> None:
-        super().__init__(lanes)
+    def __init__(self, vector: Vector, states: int) -> None:
+        super().__init__(vector)
         self.states = states
         self._block = "entry"
 
@@ -51,7 +53,7 @@ class Steps(Body):
     def carry(self, name: str, start: str) -> None:
         """Declare a vector that the loop carries; its next value must be named `name` + ``_next``."""
         pair = f"[ {start}, %{self._block} ], [ {name}_next, %head_{self._open} ]"
-        self.lines.append(f"  {name} = phi {self.vector} {pair}")
+        self.lines.append(f"  {name} = phi {self.vector.type} {pair}")
 
     def end(self) -> None:
         """Close the loop."""
@@ -65,21 +67,12 @@ class Steps(Body):
         ]
         self._block = f"after_{label}"
 
-    def spread(self, number: str) -> str:
-        """Vector of a number that is known only when running."""
-        if self.lanes == 1:
-            return number
-        first = self.let(f"insertelement {self.vector} poison, double {number}, i32 0")
-        lanes = f"<{self.lanes} x i32> zeroinitializer"
-        return self.let(f"shufflevector {self.vector} {first}, {self.vector} poison, {lanes}")
-
-    def weighted(self, pointers: list[str], index: str, weights: np.ndarray, start: str | None) -> str | None:
-        """`start` plus a weighted sum of one row of several arrays; zero weights cost nothing."""
+    def weighted(self, values: Sequence[str], weights: np.ndarray, start: str | None) -> str | None:
+        """`start` plus a weighted sum; zero weights cost nothing."""
         total = start
-        for pointer, weight in zip(pointers, weights, strict=False):
+        for value, weight in zip(values, weights, strict=True):
             if weight == 0.0:
                 continue
-            value = self.load(pointer, index)
             if total is None:
                 total = self.binary("fmul", value, self.const(weight))
             elif weight == 1.0:
@@ -88,16 +81,32 @@ class Steps(Body):
                 total = self.fma(value, self.const(weight), total)
         return total
 
+    def spread(self, name: str) -> str:
+        """Vector of a number the function is given as a double."""
+        v = self.vector
+        if v.real == "float":
+            name = self.let(f"fptrunc double {name} to float")
+        if v.lanes == 1:
+            return name
+        one = self.let(f"insertelement {v.type} poison, {v.real} {name}, i32 0")
+        return self.let(f"shufflevector {v.type} {one}, {v.type} poison, <{v.lanes} x i32> zeroinitializer")
 
-def step_function(method: Method, states: int, unknowns: int, timed: bool, lanes: int) -> str:
-    """``step(t, h, y, q, u, floor, k, w, g, s, new, scalars, err, rtol)``: try one step in every lane.
+    def larger(self, a: str, b: str) -> str:
+        """The larger of two vectors that are not NaN."""
+        v = self.vector
+        first = self.let(f"fcmp ogt {v.type} {a}, {b}")
+        return self.let(f"select {v.truth} {first}, {v.type} {a}, {v.type} {b}")
+
+
+def step_function(method: Method, states: int, unknowns: int, timed: bool, vector: Vector) -> str:
+    """``step(t, h, y, q, u, floor, k, w, g, s, scalars, err, rtol)``: try one step in every lane.
 
     Reads time `t`, length `h`, state `y`, constants `q`, infusions `u` and error floors; writes stages `k`,
-    the state `new` after the step and `err`, the root mean square of error over tolerance. `w`, `g`, `s` and
-    `scalars` are scratch.
+    the state `s` of the last of them and `err`, the root mean square of error over tolerance. The state after
+    the step is `s` plus the last stage, which is the error itself. `w`, `g` and `scalars` are scratch.
     """
-    b = Steps(lanes, states)
-    b.lines.append(f"  %z = alloca [{max(unknowns - states, 1)} x {b.vector}], align {b.bytes}")
+    b = Steps(vector, states)
+    b.lines.append(f"  %z = alloca [{max(unknowns - states, 1)} x {vector.type}], align {vector.bytes}")
     h = b.load("%h")
     inverse = b.binary("fdiv", b.const(1.0), h)
     b.store(b.binary("fmul", inverse, b.const(1.0 / method.gamma)), "%scalars", 0)
@@ -109,7 +118,7 @@ def step_function(method: Method, states: int, unknowns: int, timed: bool, lanes
     for i in range(method.stages):
         _stage(b, method, i, stages, h, inverse, clock, timed, unknowns - states)
     _finish(b, method, stages)
-    return b.define("step", _ARGUMENTS, attributes_of(lanes))
+    return b.define("step", _ARGUMENTS, attributes_of(vector))
 
 
 def _stage(
@@ -125,22 +134,23 @@ def _stage(
 ) -> None:
     drift = b.binary("fmul", h, b.const(method.slopes[i])) if timed and method.slopes[i] else None
     index = b.loop(f"stage{i}")
-    if i:
-        b.store(_stage_state(b, method, i, stages, index), "%s", index)
+    earlier = [b.load(stage, index) for stage in stages[:i]]
+    state = _stage_state(b, method, i, earlier, index)
     right = b.load("%u", index)
-    history = b.weighted(stages, index, method.c[i, :i], None)
+    history = b.weighted(earlier, method.c[i, :i], None)
     if history is not None:
         right = b.fma(history, inverse, right)
     if drift is not None:
         right = b.fma(b.load("%g", index), drift, right)
     b.store(right, stages[i], index)
+    if i:
+        b.store(state, "%s", index)
     b.end()
     at = "%t"
     if timed and i:
         b.store(b.fma(h, b.const(method.nodes[i]), b.load("%t")), clock, 0)
         at = clock
-    state = "%s" if i else "%y"
-    b.lines.append(f"  call void @rates(ptr {at}, ptr {state}, ptr %q, ptr {stages[i]})")
+    b.lines.append(f"  call void @rates(ptr {at}, ptr {'%s' if i else '%y'}, ptr %q, ptr {stages[i]})")
     if timed:
         for j in range(hubs):
             start = b.binary("fmul", b.load("%g", b.states + j), drift) if drift else b.const(0.0)
@@ -148,12 +158,14 @@ def _stage(
     b.lines.append(f"  call void @solve(ptr %w, ptr {stages[i]}, ptr %z)")
 
 
-def _stage_state(b: Steps, method: Method, i: int, stages: list[str], index: str) -> str:
+def _stage_state(b: Steps, method: Method, i: int, earlier: list[str], index: str) -> str:
+    if i == 0:
+        return ""
     difference = method.a[i] - method.a[i - 1]
     difference[i - 1] -= 1.0
     if i > 1 and not difference.any():  # this stage starts where the last one ended
-        return b.binary("fadd", b.load("%s", index), b.load(stages[i - 1], index))
-    total = b.weighted(stages, index, method.a[i, :i], b.load("%y", index))
+        return b.binary("fadd", b.load("%s", index), earlier[-1])
+    total = b.weighted(earlier, method.a[i, :i], b.load("%y", index))
     assert total is not None
     return total
 
@@ -165,34 +177,30 @@ def _finish(b: Steps, method: Method, stages: list[str]) -> None:
     b.carry("%sum", b.const(0.0))
     error = b.load(stages[-1], index)
     new = b.binary("fadd", b.load("%s", index), error)
-    b.store(new, "%new", index)
-    sizes = [b.call(f"@llvm.fabs.{b.suffix}", a) for a in (b.load("%y", index), new)]
-    larger = b.let(f"fcmp ogt {v} {sizes[0]}, {sizes[1]}")
-    size = b.let(f"select {b.truth} {larger}, {v} {sizes[0]}, {v} {sizes[1]}")
-    scale = b.fma(size, tolerance, b.load("%floor", index))
-    share = b.binary("fdiv", error, scale)
-    b.lines.append(f"  %sum_next = call {v} @llvm.fmuladd.{b.suffix}({v} {share}, {v} {share}, {v} %sum)")
+    size = b.larger(*[b.call("llvm.fabs", a) for a in (b.load("%y", index), new)])
+    share = b.binary("fdiv", error, b.fma(size, tolerance, b.load("%floor", index)))
+    fma = f"call {v.type} @llvm.fmuladd.{v.suffix}"
+    b.lines.append(f"  %sum_next = {fma}({v.type} {share}, {v.type} {share}, {v.type} %sum)")
     b.end()
     mean = b.binary("fmul", "%sum_next", b.const(1.0 / b.states))
-    b.store(b.call(f"@llvm.sqrt.{b.suffix}", mean), "%err")
+    b.store(b.call("llvm.sqrt", mean), "%err")
 
 
-def accept_function(states: int, lanes: int) -> str:
-    """``accept(mask, y, new, floor, share)``: take the new state where `mask` is not 0, raise error floors.
+def accept_function(states: int, vector: Vector) -> str:
+    """``accept(mask, y, s, error, floor, share)``: take the new state where `mask` is not 0, raise error floors.
 
     A floor never falls below `share` of the largest size its state has had.
     """
-    b = Steps(lanes, states)
+    b = Steps(vector, states)
     v = b.vector
     share = b.spread("%share")
-    taken = b.let(f"fcmp une {v} {b.load('%mask')}, {b.const(0.0)}")
+    taken = b.let(f"fcmp une {v.type} {b.load('%mask')}, {b.const(0.0)}")
     index = b.loop("accept")
-    new = b.let(f"select {b.truth} {taken}, {v} {b.load('%new', index)}, {v} {b.load('%y', index)}")
+    new = b.binary("fadd", b.load("%s", index), b.load("%error", index))
+    new = b.let(f"select {v.truth} {taken}, {v.type} {new}, {v.type} {b.load('%y', index)}")
     b.store(new, "%y", index)
-    candidate = b.binary("fmul", b.call(f"@llvm.fabs.{b.suffix}", new), share)
-    floor = b.load("%floor", index)
-    higher = b.let(f"fcmp ogt {v} {candidate}, {floor}")
-    b.store(b.let(f"select {b.truth} {higher}, {v} {candidate}, {v} {floor}"), "%floor", index)
+    candidate = b.binary("fmul", b.call("llvm.fabs", new), share)
+    b.store(b.larger(candidate, b.load("%floor", index)), "%floor", index)
     b.end()
-    arguments = ("ptr %mask", "ptr %y", "ptr %new", "ptr %floor", "double %share")
-    return b.define("accept", arguments, attributes_of(lanes))
+    arguments = ("ptr %mask", "ptr %y", "ptr %s", "ptr %error", "ptr %floor", "double %share")
+    return b.define("accept", arguments, attributes_of(vector))

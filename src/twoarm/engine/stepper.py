@@ -19,6 +19,9 @@ from twoarm.engine.cohort import ADD_TO_STATE, SET_RATE, Cohort, Solved
 from twoarm.engine.compiled import VectorKernel, vector_kernel
 from twoarm.engine.methods import method as find_method
 from twoarm.engine.status import Status
+from twoarm.engine.vector import Vector
+
+PRECISIONS = ("double", "single")
 
 _FINISHED, _TOO_SMALL, _TOO_MANY = (
     int(Status.FINISHED),
@@ -48,13 +51,13 @@ def _call_rates(_context, address, t, y, q, f):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def _call_step(_context, address, t, h, y, q, u, floor, k, w, g, s, new, scalars, err, rtol):  # type: ignore[no-untyped-def]
-    return types.void(*[types.intp] * 14, types.float64), _generate(13, 1)
+def _call_step(_context, address, t, h, y, q, u, floor, k, w, g, s, scalars, err, rtol):  # type: ignore[no-untyped-def]
+    return types.void(*[types.intp] * 13, types.float64), _generate(12, 1)
 
 
 @intrinsic
-def _call_accept(_context, address, mask, y, new, floor, share):  # type: ignore[no-untyped-def]
-    return types.void(*[types.intp] * 5, types.float64), _generate(4, 1)
+def _call_accept(_context, address, mask, y, s, error, floor, share):  # type: ignore[no-untyped-def]
+    return types.void(*[types.intp] * 6, types.float64), _generate(5, 1)
 
 
 def _generate(pointers: int, doubles: int) -> Any:
@@ -82,11 +85,12 @@ def _take_next(_context, address):  # type: ignore[no-untyped-def]
     return types.int64(types.intp), generate
 
 
-def _aligned(rows: int, lanes: int) -> np.ndarray:
+def _aligned(rows: int, vector: Vector) -> np.ndarray:
     """Zeros (rows, lanes) at an address that whole vectors may be read from."""
-    room = np.zeros(rows * lanes + 8)
-    skip = ((64 - room.ctypes.data % 64) % 64) // 8
-    return room[skip : skip + rows * lanes].reshape((rows, lanes))
+    size = rows * vector.bytes
+    room = np.zeros(size + vector.bytes, dtype=np.uint8)
+    skip = -room.ctypes.data % vector.bytes
+    return room[skip : skip + size].view(vector.dtype).reshape((rows, vector.lanes))
 
 
 @_compiled
@@ -144,19 +148,17 @@ class _Out(NamedTuple):
 class _Vectors(NamedTuple):
     """What the kernel reads and writes, (row, lane)."""
 
-    p: Any  # parameters
-    q: Any  # what depends on them alone
+    q: Any  # what depends on parameters alone
     y: Any  # state
-    new: Any  # state after the step
     u: Any  # infusion rates
     floor: Any  # least tolerance
     k: Any  # stages
     w: Any  # factors
     g: Any  # derivative by time
-    s: Any  # state of a stage
+    s: Any  # state of a stage; of the last one, which the step ends with, plus that stage
     scalars: Any
-    t: Any  # time
-    h: Any  # length of step
+    t: Any  # time, as the kernel reads it
+    h: Any  # length of step, as the kernel reads it
     err: Any
     mask: Any  # 1 where the step is accepted
     weight: Any  # of each stage in the dense output
@@ -166,6 +168,8 @@ class _Lanes(NamedTuple):
     """Who is in each lane and how far."""
 
     patient: Any  # -1: nobody
+    day: Any  # time
+    length: Any  # of the step under way
     entry: Any  # next of the schedule
     visit: Any  # next to record
     steps: Any
@@ -178,10 +182,11 @@ class _Lanes(NamedTuple):
 
 
 @_compiled
-def _change(lane, v, one, entry, plan, aim, reset_state):  # type: ignore[no-untyped-def]
-    """Apply what happens by now; return the next entry."""
+def _change(lane, v, lanes, plan, aim, reset_state):  # type: ignore[no-untyped-def]
+    """Apply what happens by now; return whether anything did."""
+    one, entry = lanes.patient[lane], lanes.entry[lane]
     begun = entry
-    while entry < plan.first[one + 1] and plan.time[entry] <= v.t[0, lane]:
+    while entry < plan.first[one + 1] and plan.time[entry] <= lanes.day[lane]:
         i = plan.state[entry]
         if plan.kind[entry] == ADD_TO_STATE:
             v.y[i, lane] += plan.value[entry]
@@ -194,7 +199,8 @@ def _change(lane, v, one, entry, plan, aim, reset_state):  # type: ignore[no-unt
     if entry > begun:
         for j in range(v.y.shape[0]):
             v.floor[j, lane] = max(v.floor[j, lane], aim.share * abs(v.y[j, lane]))
-    return entry
+    lanes.entry[lane] = entry
+    return entry > begun
 
 
 @_compiled
@@ -202,7 +208,7 @@ def _leave(lane, v, lanes, out):  # type: ignore[no-untyped-def]
     """Write down how a patient ended and free the lane."""
     one = lanes.patient[lane]
     _keep(v.y, lane, out.state[one])
-    out.day[one], out.status[one] = v.t[0, lane], lanes.code[lane]
+    out.day[one], out.status[one] = lanes.day[lane], lanes.code[lane]
     out.steps[one], out.step[one] = lanes.steps[lane], lanes.natural[lane]
     lanes.patient[lane], lanes.starting[lane] = -1, False
 
@@ -211,26 +217,24 @@ def _leave(lane, v, lanes, out):  # type: ignore[no-untyped-def]
 def _load(lane, one, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
     """Put a patient into a lane. A patient with nothing to integrate leaves at once: returns False."""
     lanes.patient[lane], lanes.code[lane], lanes.steps[lane] = one, -1, 0
-    for i in range(people.parameters.shape[1]):
-        v.p[i, lane] = people.parameters[one, i]
     bad = False
     for i in range(people.state.shape[1]):
         v.y[i, lane], v.u[i, lane] = people.state[one, i], 0.0
         v.floor[i, lane] = max(aim.lowest[i], aim.share * abs(v.y[i, lane]))
         bad = bad or not np.isfinite(v.y[i, lane])
     begin = people.begin[one]
-    v.t[0, lane] = begin
+    lanes.day[lane] = begin
     lanes.visit[lane] = 0
     while lanes.visit[lane] < visits.shape[0] and visits[lanes.visit[lane]] <= begin:
         lanes.visit[lane] += 1
     seen = lanes.visit[lane] - 1
     if people.fresh[one] and not bad and seen >= 0 and visits[seen] == begin:
         _keep(v.y, lane, out.recorded[one, seen])
-    first = plan.first[one]
-    lanes.entry[lane] = _change(lane, v, one, first, plan, aim, people.reset_state)
+    lanes.entry[lane] = plan.first[one]
+    changed = _change(lane, v, lanes, plan, aim, people.reset_state)
     lanes.restart[lane], lanes.natural[lane] = 0.0, people.step[one]
     lanes.rejected[lane], lanes.untried[lane] = False, False
-    lanes.starting[lane] = lanes.entry[lane] > first or not lanes.natural[lane] > 0.0
+    lanes.starting[lane] = changed or not lanes.natural[lane] > 0.0
     if bad:
         lanes.code[lane] = _BAD_START
     elif begin >= people.end[one]:
@@ -264,20 +268,22 @@ def _interpolate(lane, theta, v, dense, into):  # type: ignore[no-untyped-def]
         v.weight[j, lane] = 0.0
         for row in range(dense.shape[0] - 1, -1, -1):
             v.weight[j, lane] = dense[row, j] + theta * v.weight[j, lane]
-    rest = 1.0 - theta
+    rest, last = 1.0 - theta, v.k.shape[0] - n
     for i in range(n):
         total = 0.0
         for j in range(stages):
             total += v.weight[j, lane] * v.k[j * n + i, lane]
-        into[i] = rest * v.y[i, lane] + theta * (v.new[i, lane] + rest * total)
+        new = v.s[i, lane] + v.k[last + i, lane]
+        into[i] = rest * v.y[i, lane] + theta * (new + rest * total)
 
 
 @_compiled
-def _worst(lane, error, y, new, floor, rtol):  # type: ignore[no-untyped-def]
+def _worst(lane, k, y, s, floor, rtol):  # type: ignore[no-untyped-def]
     """State with the largest error over tolerance; the first that is not finite, if any."""
-    worst, most = -1, -1.0
+    worst, most, last = -1, -1.0, k.shape[0] - y.shape[0]
     for i in range(y.shape[0]):
-        size = abs(error[i, lane]) / (floor[i, lane] + rtol * max(abs(y[i, lane]), abs(new[i, lane])))
+        error = k[last + i, lane]
+        size = abs(error) / (floor[i, lane] + rtol * max(abs(y[i, lane]), abs(s[i, lane] + error)))
         if not np.isfinite(size):
             return i
         if size > most:
@@ -305,17 +311,17 @@ def _first_step(lane, y, f, floor, rtol):  # type: ignore[no-untyped-def]
 def _move(lane, length, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
     """Move the clock of an accepted step and record the visits in between."""
     one, stop = lanes.patient[lane], _stop(lane, lanes, plan, people.end)
-    there = stop if length == stop - v.t[0, lane] else v.t[0, lane] + length
+    there = stop if length == stop - lanes.day[lane] else lanes.day[lane] + length
     visit = lanes.visit[lane]
     while visit < visits.shape[0] and visits[visit] <= there:
         if visits[visit] == there:
-            _keep(v.new, lane, out.recorded[one, visit])
+            _interpolate(lane, 1.0, v, aim.dense, out.recorded[one, visit])
         else:
-            theta = (visits[visit] - v.t[0, lane]) / length
+            theta = (visits[visit] - lanes.day[lane]) / length
             _interpolate(lane, theta, v, aim.dense, out.recorded[one, visit])
         visit += 1
     lanes.visit[lane] = visit
-    v.t[0, lane] = there
+    lanes.day[lane] = there
     if there >= people.end[one]:
         lanes.code[lane] = _FINISHED
 
@@ -323,7 +329,7 @@ def _move(lane, length, v, lanes, people, plan, visits, aim, out):  # type: igno
 @_compiled
 def _judge(lane, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
     """Accept or reject the step just tried, choose the next length, record the visits it passed."""
-    length, size = v.h[0, lane], v.err[0, lane]
+    length, size = lanes.length[lane], v.err[0, lane]
     v.mask[0, lane] = 1.0 if size <= 1.0 else 0.0
     lanes.steps[lane] += 1
     if size <= 1.0:
@@ -342,14 +348,13 @@ def _judge(lane, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-u
         shrink = max(_SHRINK, _SAFETY * size ** (-1.0 / aim.order)) if finite else 0.1
         lanes.natural[lane] = length * shrink
         lanes.rejected[lane] = True
-        if lanes.natural[lane] <= 1e-15 * max(abs(v.t[0, lane]), 1.0):
+        if lanes.natural[lane] <= 1e-15 * max(abs(lanes.day[lane]), 1.0):
             at_once = _BAD_START if lanes.steps[lane] == 1 else _NOT_FINITE
             lanes.code[lane] = _TOO_SMALL if finite else at_once
     if lanes.code[lane] < 0 and lanes.steps[lane] >= aim.max_steps:
         lanes.code[lane] = _TOO_MANY
     if lanes.code[lane] > 0 and v.mask[0, lane] == 0.0:
-        error = v.k[v.k.shape[0] - v.y.shape[0] :]
-        out.worst[lanes.patient[lane]] = _worst(lane, error, v.y, v.new, v.floor, aim.rtol)
+        out.worst[lanes.patient[lane]] = _worst(lane, v.k, v.y, v.s, v.floor, aim.rtol)
 
 
 @_compiled
@@ -357,91 +362,100 @@ def _find_lengths(v, lanes, aim, rates_at):  # type: ignore[no-untyped-def]
     """Length of step after a sudden change: the one that worked after the last, or from the rates."""
     for i in range(v.u.shape[0]):
         for lane in range(v.u.shape[1]):
-            v.new[i, lane] = v.u[i, lane]
-    _call_rates(rates_at, v.t.ctypes.data, v.y.ctypes.data, v.q.ctypes.data, v.new.ctypes.data)
+            v.s[i, lane] = v.u[i, lane]
+    for lane in range(v.y.shape[1]):
+        v.t[0, lane] = lanes.day[lane]
+    _call_rates(rates_at, v.t.ctypes.data, v.y.ctypes.data, v.q.ctypes.data, v.s.ctypes.data)
     for lane in range(v.y.shape[1]):
         if lanes.starting[lane]:
             if not lanes.restart[lane] > 0.0:
-                lanes.restart[lane] = _first_step(lane, v.y, v.new, v.floor, aim.rtol)
+                lanes.restart[lane] = _first_step(lane, v.y, v.s, v.floor, aim.rtol)
             known = np.isfinite(lanes.restart[lane])
             lanes.natural[lane] = lanes.restart[lane] if known else 1e-300  # a step that fails at once
             lanes.starting[lane], lanes.untried[lane] = False, True
 
 
-def _allocate(kernel: VectorKernel, stages: int, parameters: int) -> tuple[_Vectors, _Lanes]:
+def _allocate(kernel: VectorKernel, stages: int) -> tuple[_Vectors, _Lanes]:
     """Arrays of one thread, with nobody in its lanes."""
-    lanes, n = kernel.lanes, kernel.states
+    vector, n = kernel.vector, kernel.states
     v = _Vectors(
-        _aligned(max(parameters, 1), lanes),
-        _aligned(max(kernel.stored, 1), lanes),
-        _aligned(n, lanes),
-        _aligned(n, lanes),
-        _aligned(n, lanes),
-        _aligned(n, lanes),
-        _aligned(stages * n, lanes),
-        _aligned(kernel.factors, lanes),
-        _aligned(kernel.unknowns, lanes),
-        _aligned(n, lanes),
-        _aligned(2, lanes),
-        _aligned(1, lanes),
-        _aligned(1, lanes),
-        _aligned(1, lanes),
-        _aligned(1, lanes),
-        _aligned(stages, lanes),
+        q=_aligned(max(kernel.stored, 1), vector),
+        y=_aligned(n, vector),
+        u=_aligned(n, vector),
+        floor=_aligned(n, vector),
+        k=_aligned(stages * n, vector),
+        w=_aligned(kernel.factors, vector),
+        g=_aligned(kernel.unknowns, vector),
+        s=_aligned(n, vector),
+        scalars=_aligned(2, vector),
+        t=_aligned(1, vector),
+        h=_aligned(1, vector),
+        err=_aligned(1, vector),
+        mask=_aligned(1, vector),
+        weight=_aligned(stages, vector),
     )
     v.floor[:] = 1.0
-    v.h[:] = 1e-3
+    lanes = vector.lanes
     nobody = _Lanes(
-        np.full(lanes, -1),
-        np.zeros(lanes, np.int64),
-        np.zeros(lanes, np.int64),
-        np.zeros(lanes, np.int64),
-        np.full(lanes, -1),
-        np.zeros(lanes),
-        np.zeros(lanes),
-        np.zeros(lanes, np.bool_),
-        np.zeros(lanes, np.bool_),
-        np.zeros(lanes, np.bool_),
+        patient=np.full(lanes, -1),
+        day=np.zeros(lanes),
+        length=np.full(lanes, 1e-3),
+        entry=np.zeros(lanes, np.int64),
+        visit=np.zeros(lanes, np.int64),
+        steps=np.zeros(lanes, np.int64),
+        code=np.full(lanes, -1),
+        natural=np.zeros(lanes),
+        restart=np.zeros(lanes),
+        starting=np.zeros(lanes, np.bool_),
+        untried=np.zeros(lanes, np.bool_),
+        rejected=np.zeros(lanes, np.bool_),
     )
     return v, nobody
 
 
 @_compiled
-def _fill(counter, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
-    """Put the next patients into empty lanes; return how many lanes work and how many are new."""
-    active, loaded = 0, 0
+def _fill(constants_at, counter, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
+    """Put the next patients into empty lanes; return how many lanes work."""
+    active = 0
     for lane in range(lanes.patient.shape[0]):
         while lanes.patient[lane] < 0:
             one = _take_next(counter)
             if one >= people.state.shape[0]:
                 break
             if _load(lane, one, v, lanes, people, plan, visits, aim, out):
-                loaded += 1
+                given = people.parameters.ctypes.data + one * people.parameters.strides[0]
+                _call_constants(constants_at, given, v.q.ctypes.data + lane * v.q.itemsize)
         if lanes.patient[lane] >= 0:
             active += 1
-    return active, loaded
+    return active
+
+
+@_compiled
+def _aim_lengths(v, lanes, plan, people, aim, rates_at):  # type: ignore[no-untyped-def]
+    """Set the length of the next step of every lane, and tell the kernel."""
+    every = range(lanes.patient.shape[0])
+    starting = False
+    for lane in every:
+        starting = starting or lanes.starting[lane]
+    if starting:
+        _find_lengths(v, lanes, aim, rates_at)
+    for lane in every:
+        if lanes.patient[lane] >= 0:
+            left = _stop(lane, lanes, plan, people.end) - lanes.day[lane]
+            lanes.length[lane] = _length(lanes.natural[lane], left)
+        v.t[0, lane], v.h[0, lane] = lanes.day[lane], lanes.length[lane]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
-    """Integrate patients until the counter has passed the last; several threads may share one counter."""
+    """Integrate patients until the counter has passed the last; several threads may share one counter.
+
+    Returns how many steps all lanes together had room for.
+    """
     constants_at, rates_at, step_at, accept_at = addresses
-    every = range(lanes.patient.shape[0])
-    while True:
-        active, loaded = _fill(counter, v, lanes, people, plan, visits, aim, out)
-        if active == 0:
-            break
-        if loaded > 0:
-            _call_constants(constants_at, v.p.ctypes.data, v.q.ctypes.data)
-        starting = False
-        for lane in every:
-            starting = starting or lanes.starting[lane]
-        if starting:
-            _find_lengths(v, lanes, aim, rates_at)
-        for lane in every:
-            if lanes.patient[lane] >= 0:
-                left = _stop(lane, lanes, plan, people.end) - v.t[0, lane]
-                v.h[0, lane] = _length(lanes.natural[lane], left)
+    every, room = range(lanes.patient.shape[0]), 0
+    while _fill(constants_at, counter, v, lanes, people, plan, visits, aim, out) > 0:
+        _aim_lengths(v, lanes, plan, people, aim, rates_at)
         _call_step(
             step_at,
             v.t.ctypes.data,
@@ -454,11 +468,11 @@ def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type:
             v.w.ctypes.data,
             v.g.ctypes.data,
             v.s.ctypes.data,
-            v.new.ctypes.data,
             v.scalars.ctypes.data,
             v.err.ctypes.data,
             aim.rtol,
         )
+        room += len(every)
         for lane in every:
             v.mask[0, lane] = 0.0
             if lanes.patient[lane] >= 0:
@@ -467,7 +481,8 @@ def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type:
             accept_at,
             v.mask.ctypes.data,
             v.y.ctypes.data,
-            v.new.ctypes.data,
+            v.s.ctypes.data,
+            v.k.ctypes.data + (v.k.shape[0] - v.y.shape[0]) * v.k.strides[0],
             v.floor.ctypes.data,
             aim.share,
         )
@@ -476,9 +491,8 @@ def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type:
                 if lanes.code[lane] >= 0:
                     _leave(lane, v, lanes, out)
                 elif v.mask[0, lane] == 1.0:
-                    one, entry = lanes.patient[lane], lanes.entry[lane]
-                    lanes.entry[lane] = _change(lane, v, one, entry, plan, aim, people.reset_state)
-                    lanes.starting[lane] = lanes.entry[lane] > entry
+                    lanes.starting[lane] = _change(lane, v, lanes, plan, aim, people.reset_state)
+    return room
 
 
 def arguments_of(cohort: Cohort, solved: Solved) -> tuple[Any, ...]:
@@ -533,22 +547,26 @@ def integrate(cohort: Cohort) -> Solved:
     ----------
     steinebach2023.
     """
-    kernel = vector_kernel(cohort.model, cohort.method)
+    return integrate_and_count(cohort)[0]
+
+
+def integrate_and_count(cohort: Cohort) -> tuple[Solved, int]:
+    """`integrate`, and how many steps the lanes had room for; those taken are a share of it."""
+    kernel = vector_kernel(cohort.model, cohort.method, cohort.precision)
     solved = Solved.empty(cohort)
     counter = np.zeros(1, dtype=np.int64)
     at, stages = kernel.addresses, find_method(cohort.method).stages
     arguments = arguments_of(cohort, solved)
     addresses = (at["constants"], at["rates"], at["step"], at["accept"])
 
-    def work() -> None:
-        v, lanes = _allocate(kernel, stages, cohort.parameters.shape[1])
-        _run(addresses, counter.ctypes.data, v, lanes, *arguments)
+    def work() -> int:
+        v, lanes = _allocate(kernel, stages)
+        return int(_run(addresses, counter.ctypes.data, v, lanes, *arguments))
 
-    workers = min(cohort.workers, -(-len(cohort.state) // kernel.lanes))
+    workers = min(cohort.workers, -(-len(cohort.state) // kernel.vector.lanes))
     if workers <= 1:
-        work()
+        room = work()
     else:
         with ThreadPoolExecutor(workers) as pool:
-            for done in [pool.submit(work) for _ in range(workers)]:
-                done.result()
-    return solved
+            room = sum(done.result() for done in [pool.submit(work) for _ in range(workers)])
+    return solved, room
