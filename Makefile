@@ -4,6 +4,7 @@
 .POSIX:
 SHELL = /bin/sh
 PYTHON =
+DIR =
 VENV = .venv
 PY = $(VENV)/bin/python
 UV = $(VENV)/bin/uv
@@ -18,7 +19,7 @@ help:
 	@echo 'make test         every quick test, doctest and example'
 	@echo 'make slow         the tests that take longer'
 	@echo 'make check        style, types, floors'
-	@echo 'make conformance  SBML and NONMEM cases, where ../shared has them'
+	@echo 'make conformance  NONMEM dosing and SBML cases, where ../shared has them; DIR=folder for another suite'
 	@echo 'make bench        speed as ratios against other engines, in one run'
 	@echo 'make docs         the manual, as pages in site/'
 	@echo 'make app          open the pages under results/ on this machine'
@@ -45,7 +46,8 @@ check: setup
 	@"$(VENV)/bin/lint-imports" --no-cache
 
 conformance: setup
-	@MPLBACKEND=Agg "$(PY)" -m pytest -q -n $(WORKERS) tests/conformance -m "conformance or not gpu"
+	@MPLBACKEND=Agg "$(PY)" -m pytest -q tests/conformance/test_nonmem_dosing.py
+	@"$(PY)" tests/conformance/run.py --processes $(WORKERS) $(DIR)
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "== $$script"; "$(PY)" "$$script" || exit 1; done

@@ -153,7 +153,7 @@ SBML = '<sbml xmlns="http://www.sbml.org/sbml/level3/version2/core" level="3" ve
     ("text", "error", "says"),
     [
         ("model x; a := b; b := a + 1; end", CircularModelError, "a"),
-        ("model x; b := delay(time, 3); end", UnsupportedModelError, "delay()"),
+        ("model x; b := delay(time, -3); end", ModelTextError, "ahead of time"),
         ("model x; this is not = a model", ModelTextError, "syntax error"),
         ('model x; import "/etc/hostname"; end', UnsafeModelError, "elsewhere"),
         ('import "../part.ant"\nmodel x; end', UnsafeModelError, "elsewhere"),
@@ -170,7 +170,7 @@ SBML = '<sbml xmlns="http://www.sbml.org/sbml/level3/version2/core" level="3" ve
                 "<cn>0</cn></math></algebraicRule></listOfRules></model>"
             ),
             UnsupportedModelError,
-            "algebraic rule",
+            "algebraic rule that determines nothing",
         ),
         ("no_such_model", NotInLibraryError, "no_such_model"),
         ("nowhere/at_all.ant", FileMissingError, "at_all"),

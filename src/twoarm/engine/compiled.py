@@ -12,14 +12,13 @@ import numpy as np
 
 from twoarm.engine import kernel, object_code
 from twoarm.engine.methods import method as find_method
+from twoarm.engine.roots import roots_of
 from twoarm.engine.sparse import factorize
 from twoarm.engine.step import accept_function, step_function
 from twoarm.engine.vector import Vector
 from twoarm.model import Model
-from twoarm.model.graph import reachable
 
 _VECTOR_NAMES = ("constants", "rates", "jacobian", "factor", "solve", "step", "accept")
-_COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
 _SCALAR_NAMES = ("constants", "rates", "jacobian", "values")
 
 
@@ -179,20 +178,5 @@ class ScalarKernel:
 
 @lru_cache(maxsize=32)
 def scalar_kernel(model: Model) -> ScalarKernel:
-    """Kernel of the reference back end; its `values` are those of `event_roots`."""
-    return ScalarKernel(model, event_roots(model))
-
-
-def event_roots(model: Model) -> tuple[int, ...]:
-    """Nodes of all events: of each its trigger, delay, priority and new values, those it has.
-
-    Then both sides of every comparison in the triggers, whose difference changes sign where one may turn.
-    """
-    roots: list[int] = []
-    for event in model.events:
-        roots += [node for node in (event.trigger, event.delay, event.priority) if node is not None]
-        roots += [node for _, node in event.assignments]
-    for node in reachable(model.nodes, [event.trigger for event in model.events]):
-        if model.nodes[node].op in _COMPARISONS:
-            roots += model.nodes[node].args
-    return tuple(roots)
+    """Kernel of the reference back end; its `values` are those of `roots_of`."""
+    return ScalarKernel(model, roots_of(model).nodes)

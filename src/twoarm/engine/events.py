@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twoarm.chance import generator
+from twoarm.engine.roots import roots_of
 from twoarm.model import Event, Model
 
 _MOST_AT_ONCE = 10_000
@@ -18,16 +19,6 @@ _MOST_AT_ONCE = 10_000
 
 class EventStormError(RuntimeError):
     """Events trigger each other without end. Caught by the back end, which fails the patient."""
-
-
-@dataclass(frozen=True)
-class _Places:
-    """Where the nodes of an event are among the values of `compiled.event_roots`."""
-
-    trigger: int
-    delay: int | None
-    priority: int | None
-    assignments: tuple[tuple[int, int], ...]  # (state, place)
 
 
 @dataclass(frozen=True)
@@ -45,14 +36,22 @@ class EventQueue:
     model : Model
         Its events.
     values : callable
-        ``values(day, state)`` gives the values of `compiled.event_roots`.
+        ``values(day, state)`` gives the values of `roots_of`.
+    rest : callable, optional
+        ``rest(day, state)`` brings what is in balance at any time back there; changes `state`.
     """
 
-    def __init__(self, model: Model, values: Callable[[float, np.ndarray], np.ndarray]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        values: Callable[[float, np.ndarray], np.ndarray],
+        rest: Callable[[float, np.ndarray], None] | None = None,
+    ) -> None:
         self.events: tuple[Event, ...] = model.events
         self._values = values
-        self._places, self._first_side = _places(model)
-        self._probe = np.ones(len(model.states))
+        self._rest = rest
+        roots = roots_of(model)
+        self._places, self._sides = roots.events, roots.sides
         self._true = [event.initial_value for event in model.events]
         self._waiting: list[_Waiting] = []
         self._chance = generator(0, "order of simultaneous events")
@@ -68,7 +67,7 @@ class EventQueue:
     @property
     def roots(self) -> int:
         """Length of `signs`."""
-        return len(self.signs(0.0, self._probe))
+        return len(self.events) + (self._sides.stop - self._sides.start) // 2
 
     def signs(self, day: float, state: np.ndarray) -> np.ndarray:
         """For a root finder: what changes sign where a trigger may turn.
@@ -79,7 +78,7 @@ class EventQueue:
         values = self._values(day, state)
         now = [bool(values[places.trigger] != 0.0) for places in self._places]
         same = [1.0 if a == b else -1.0 for a, b in zip(now, self._true, strict=True)]
-        sides = values[self._first_side :]
+        sides = values[self._sides]
         apart = sides[0::2] - sides[1::2]
         apart[apart == 0.0] = 1e-300  # CVODE complains of a root that stays; the signs above see it leave
         return np.concatenate([same, apart])
@@ -95,9 +94,11 @@ class EventQueue:
             chosen = self._first(due, values)
             self._waiting.remove(chosen)
             places = self._places[chosen.event].assignments
-            new = chosen.values or tuple(float(values[place]) for _, place in places)
-            for (index, _), value in zip(places, new, strict=True):
-                state[index] = value
+            new = chosen.values or tuple(float(values[place]) for _, place, _ in places)
+            for (index, _, size), value in zip(places, new, strict=True):
+                state[index] = value if size is None else value * values[size]
+            if self._rest is not None:
+                self._rest(day, state)
         raise EventStormError
 
     def _triggers(self, day: float, state: np.ndarray) -> list[bool]:
@@ -111,7 +112,7 @@ class EventQueue:
             now = bool(values[places.trigger] != 0.0)
             if now and not self._true[number]:
                 delay = float(values[places.delay]) if places.delay is not None else 0.0
-                fixed = tuple(float(values[place]) for _, place in places.assignments)
+                fixed = tuple(float(values[place]) for _, place, _ in places.assignments)
                 self._waiting.append(
                     _Waiting(day + delay, number, fixed if event.use_trigger_values else None)
                 )
@@ -128,17 +129,3 @@ class EventQueue:
     def _priority(self, number: int, values: np.ndarray) -> float:
         place = self._places[number].priority
         return float(values[place]) if place is not None else -np.inf
-
-
-def _places(model: Model) -> tuple[list[_Places], int]:
-    """Mirror of `compiled.event_roots`."""
-    index = {name: i for i, name in enumerate(model.states)}
-    found, at = [], 0
-    for event in model.events:
-        trigger, at = at, at + 1
-        delay, at = (at, at + 1) if event.delay is not None else (None, at)
-        priority, at = (at, at + 1) if event.priority is not None else (None, at)
-        assignments = tuple((index[name], at + i) for i, (name, _) in enumerate(event.assignments))
-        at += len(assignments)
-        found.append(_Places(trigger, delay, priority, assignments))
-    return found, at

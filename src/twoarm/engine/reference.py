@@ -12,9 +12,12 @@ from sksundae.cvode import CVODE
 from twoarm.engine.cohort import ADD_TO_STATE, RESET, Cohort, Solved
 from twoarm.engine.compiled import ScalarKernel, scalar_kernel
 from twoarm.engine.events import EventQueue, EventStormError
+from twoarm.engine.history import History, LooksAheadError
 from twoarm.engine.status import Status
+from twoarm.model import settle
 
 _DENSE_BELOW = 30
+_TOO_SHORT = 1e-13  # relative; CVODE takes no stretch shorter than rounding
 
 
 def integrate(cohort: Cohort) -> Solved:
@@ -55,12 +58,13 @@ class _Course:
         self.infusion = np.zeros_like(self.state)
         self.floor = cohort.tolerance.floor.copy()
         self.day = float(cohort.begin[patient])
-        parameters = np.ascontiguousarray(cohort.parameters[patient])
-        self.events = (
-            EventQueue(cohort.model, lambda day, state: kernel.values(day, state, parameters))
-            if cohort.model.events
-            else None
+        self.parameters = np.ascontiguousarray(cohort.parameters[patient])
+        model = cohort.model
+        self.history = (
+            History(model, kernel.values, self.parameters, self.state, self.day) if model.delays else None
         )
+        rest = self._rest if model.relaxing else None
+        self.events = EventQueue(model, self._values, rest) if model.events else None
 
     def run(self) -> None:
         """Go from change to change and record visits on the way, before the change of the same instant."""
@@ -71,27 +75,56 @@ class _Course:
             return
         try:
             self._go(end)
-        except (EventStormError, RuntimeError):
+        except (EventStormError, LooksAheadError, RuntimeError):
             self._fail(Status.SOLVER_FAILED)
+
+    def _values(self, day: float, state: np.ndarray) -> np.ndarray:
+        return self.kernel.values(day, self._now(day, state), self.parameters)
+
+    def _now(self, day: float, state: np.ndarray) -> np.ndarray:
+        """State with what looks back in time."""
+        return state if self.history is None else self.history.fill(day, state)
+
+    def _rest(self, day: float, state: np.ndarray) -> None:
+        """Bring what is in balance at any time back there, after a sudden change."""
+        state[:] = settle(self.cohort.model, self.parameters[:, None], state[:, None], day)[:, 0]
+
+    def _begin_piece(self) -> None:
+        """Remember the state after a sudden change, and its slope."""
+        if self.history is not None:
+            self.history.stop = np.inf
+            self.history.new_piece(self.day, self.state, self._slope(self.day, self.state))
+
+    def _slope(self, day: float, state: np.ndarray) -> np.ndarray:
+        slope = self.infusion.copy()
+        self.kernel.add_rates(day, self._now(day, state), self.constants, slope)
+        return slope
 
     def _go(self, end: float) -> None:
         cohort, p, schedule = self.cohort, self.patient, self.cohort.schedule
         if self.events is not None and not cohort.fresh[p]:
             self.events.resume(self.day, self.state)
         if cohort.fresh[p]:
+            self._begin_piece()
             self._settle()
-            self._record(np.flatnonzero(cohort.visits == self.day), self.state[None, :])
+            self._record(np.flatnonzero(cohort.visits == self.day), self._now(self.day, self.state)[None, :])
         entry, last = int(schedule.first[p]), int(schedule.first[p + 1])
         while True:
+            changed = entry
             while entry < last and schedule.time[entry] <= self.day:
                 self._change(entry)
                 entry += 1
+            if entry > changed and cohort.model.relaxing:
+                self._rest(self.day, self.state)
             self._settle()
+            self._begin_piece()
             if self.day >= end:
                 break
             stop = min(float(schedule.time[entry]), end) if entry < last else end
             if self.events is not None:
                 stop = min(stop, max(self.events.next_day(), self.day))
+            if self.history is not None:
+                stop = min(stop, self.history.next_break(self.day))
             if stop > self.day and not self._advance(stop):
                 return
         self._finish()
@@ -114,8 +147,10 @@ class _Course:
         """Integrate to `stop`, recording the visits in (day, stop]."""
         cohort = self.cohort
         visits = np.flatnonzero((cohort.visits > self.day) & (cohort.visits <= stop))
-        times = np.unique(np.concatenate([[self.day], cohort.visits[visits], [stop]]))
         np.maximum(self.floor, cohort.tolerance.share * np.abs(self.state), out=self.floor)
+        if self.history is not None:
+            return self._walk(stop, visits, self.history)
+        times = np.unique(np.concatenate([[self.day], cohort.visits[visits], [stop]]))
         found = self._solver().solve(times, self.state)
         days, states = np.asarray(found.t), np.asarray(found.y)
         self.solved.steps[self.patient] += int(found.nfev)
@@ -132,6 +167,34 @@ class _Course:
         self.day = stop
         return True
 
+    def _walk(self, stop: float, visits: np.ndarray, history: History) -> bool:
+        """Integrate to `stop` step by step, each step remembered for what looks back in time."""
+        history.stop = stop
+        if stop - self.day <= _TOO_SHORT * abs(stop):
+            self._record(visits, self._now(stop, self.state)[None, :])
+            self.day = stop
+            return True
+        solver = self._solver()
+        solver.init_step(self.day, self.state)
+        pending = list(visits)
+        for _ in range(self.cohort.max_steps):
+            before = self.day
+            found = solver.step(stop, method="onestep", tstop=stop)
+            day, state = float(np.ravel(found.t)[-1]), np.atleast_2d(found.y)[-1].copy()
+            self.solved.steps[self.patient] += 1
+            if not found.success or not np.isfinite(state).all() or day < before:
+                break
+            self.day, self.state = day, state
+            history.add(day, state, self._slope(day, state))
+            while pending and self.cohort.visits[pending[0]] <= day:
+                at = float(self.cohort.visits[pending[0]])
+                self._record(np.array([pending.pop(0)]), history.fill(at, history.at(at))[None, :])
+            if day >= stop or found.t_events is not None:
+                self.day = stop if day >= stop else day
+                return True
+        self._fail(Status.SOLVER_FAILED)
+        return False
+
     def _solver(self) -> CVODE:
         kernel, pattern, infusion = self.kernel, self.pattern, self.infusion
         rows, columns, place = pattern.rows, pattern.columns, pattern.place
@@ -140,10 +203,10 @@ class _Course:
 
         def rates(t: float, y: np.ndarray, yp: np.ndarray) -> None:
             yp[:] = infusion
-            kernel.add_rates(t, y, self.constants, yp)
+            kernel.add_rates(t, self._now(t, y), self.constants, yp)
 
         def jacobian(t: float, y: np.ndarray, yp: np.ndarray, into: np.ndarray) -> None:
-            kernel.jacobian(t, y, self.constants, entries)
+            kernel.jacobian(t, self._now(t, y), self.constants, entries)
             if dense:
                 into[rows, columns] = entries[: len(rows)]
             else:
@@ -169,9 +232,17 @@ class _Course:
                 rtol=self.cohort.tolerance.relative,
                 atol=self.floor,
                 max_num_steps=self.cohort.max_steps,
+                max_step=self._longest_step(),
                 **linear,
                 **events,
             )
+
+    def _longest_step(self) -> float:
+        """0 for no bound. A step shorter than every lag needs nothing from its own inside."""
+        if self.history is None:
+            return 0.0
+        span = float(self.cohort.end[self.patient] - self.cohort.begin[self.patient])
+        return min(self.history.shortest, span if self.history.steady else span / 2000)
 
     def _record(self, visits: np.ndarray, states: np.ndarray) -> None:
         self.solved.recorded[self.patient, visits] = states

@@ -218,9 +218,7 @@ _SLOPES: dict[str, Callable[[Graph, int, int], int]] = {
     "exp": lambda g, node, x: node,
     "ln": lambda g, node, x: g.div(g.const(1), x),
     "log10": lambda g, node, x: g.div(g.const(1 / math.log(10)), x),
-    "sqrt": lambda g, node, x: g.choose(
-        g("eq", x, g.const(0)), g.const(0), g.div(g.const(0.5), node)
-    ),
+    "sqrt": lambda g, node, x: g.choose(g("eq", x, g.const(0)), g.const(0), g.div(g.const(0.5), node)),
     "abs": lambda g, node, x: g.choose(g("lt", x, g.const(0)), g.const(-1), g.const(1)),
     "sin": lambda g, node, x: g("cos", x),
     "cos": lambda g, node, x: g.neg(g("sin", x)),

@@ -12,7 +12,7 @@ import libsbml as sbml
 from twoarm.errors import ModelTextError, UnsupportedModelError
 from twoarm.model.graph import Graph
 
-__all__ = ["Translator", "names_in"]
+__all__ = ["Translator", "looks_back", "names_in"]
 
 _AVOGADRO = 6.02214179e23  # the value SBML Level 3 fixes for its csymbol, whatever CODATA says since
 
@@ -86,14 +86,25 @@ def _children(ast: sbml.ASTNode) -> list[sbml.ASTNode]:
     return [ast.getChild(i) for i in range(ast.getNumChildren())]
 
 
+def looks_back(ast: sbml.ASTNode | None) -> bool:
+    """Whether an expression has delay() in it."""
+    pending = [ast] if ast is not None else []
+    while pending:
+        node = pending.pop()
+        if node.getType() == sbml.AST_FUNCTION_DELAY:
+            return True
+        pending += _children(node)
+    return False
+
+
 def names_in(ast: sbml.ASTNode | None) -> Iterator[str]:
     """Every symbol named in an expression, the names of functions left out."""
-    if ast is None:
-        return
-    if ast.getType() == sbml.AST_NAME:
-        yield ast.getName()
-    for child in _children(ast):
-        yield from names_in(child)
+    pending = [ast] if ast is not None else []
+    while pending:
+        node = pending.pop()
+        if node.getType() == sbml.AST_NAME:
+            yield node.getName()
+        pending += _children(node)
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,10 @@ class Translator:
         Where the nodes go.
     symbol, rate : callable
         From a name to the node of its value, and of its rate of change.
+    slope : callable
+        From a node to the node of its rate of change.
+    delayed : callable
+        From the nodes of a value and of a time span to the node of the value so long ago.
     functions : mapping of str to ASTNode
         The lambdas of the model; a call is replaced by the body.
     """
@@ -113,6 +128,8 @@ class Translator:
     graph: Graph
     symbol: Callable[[str], int]
     rate: Callable[[str], int]
+    slope: Callable[[int], int]
+    delayed: Callable[[int, int], int]
     functions: Mapping[str, sbml.ASTNode]
 
     def node(self, ast: sbml.ASTNode, local: Mapping[str, int] | None = None) -> int:
@@ -127,11 +144,12 @@ class Translator:
         if kind == sbml.AST_NAME:
             name = ast.getName()
             return local[name] if name in local else self.symbol(name)
-        if kind == sbml.AST_FUNCTION_DELAY:
-            raise UnsupportedModelError(construct="delay()")
         if kind == sbml.AST_FUNCTION_RATE_OF:
-            return self.rate(ast.getChild(0).getName())
+            name = ast.getChild(0).getName()
+            return self.slope(local[name]) if name in local else self.rate(name)
         args = [self.node(child, local) for child in _children(ast)]
+        if kind == sbml.AST_FUNCTION_DELAY:
+            return self.delayed(*args)
         if kind == sbml.AST_FUNCTION:
             return self._call(ast.getName(), args)
         found = self._arithmetic(kind, args)

@@ -16,7 +16,7 @@ from twoarm.errors import FileTooLargeError, ModelTextError, UnsafeModelError, U
 from twoarm.model.antimony_text import antimony_to_sbml
 from twoarm.model.equations import Model
 from twoarm.model.flatten import model_of
-from twoarm.model.sources import check_xml, imported_parts
+from twoarm.model.sources import check_xml, external_parts, imported_parts
 
 __all__ = ["check_units", "read_model", "write_sbml"]
 
@@ -31,7 +31,8 @@ def read_model(source: str | Path) -> Model:
     ----------
     source : str or Path
         Name of a model in the library, path of an ``.ant``, ``.xml`` or ``.sbml`` file, or the text itself.
-        An Antimony file may import parts that lie beside it, or in the library.
+        An Antimony file may import parts that lie beside it, or in the library; an SBML file may take models
+        from files beside it.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def read_model(source: str | Path) -> Model:
     ModelTextError
         If the text is not Antimony or SBML, or uses what it does not define.
     UnsupportedModelError
-        If it has algebraic rules, delays, fast reactions, random distributions or constraint-based parts.
+        If it has random distributions, constraint-based parts, or rules that do not determine anything.
     UnsafeModelError, FileTooLargeError
         If the file asks for more than equations.
 
@@ -153,15 +154,17 @@ def _gather(source: str | Path) -> _Source:
     if isinstance(source, str) and re.search(r"[\n<;=]", source):
         name, text = "text", source
         folders: tuple[Path, ...] = (_LIBRARY,)
+        beside = None
         if len(text.encode()) > LARGEST:
             raise FileTooLargeError(path="the text given", size=len(text.encode()), limit=LARGEST)
     else:
         path = Path(source) if Path(source).is_file() else find("biology", source)
         name, text = path.name, read_text(path)
-        folders = tuple(dict.fromkeys((path.resolve().parent, _LIBRARY)))
+        beside = path.resolve().parent
+        folders = tuple(dict.fromkeys((beside, _LIBRARY)))
     if _is_xml(text):
         check_xml(text, name)
-        return _Source(name, text)
+        return _Source(name, text, tuple(external_parts(text, name, beside)))
     return _Source(name, text, tuple(imported_parts(text, name, folders)))
 
 
@@ -185,8 +188,27 @@ def _read(source: _Source) -> Model:
 def _document(source: _Source) -> sbml.SBMLDocument:
     """Flat SBML document, without anything unsupported in it."""
     name, text, parts = source
-    xml = text.lstrip("\ufeff \t\r\n") if _is_xml(text) else antimony_to_sbml(text, name, dict(parts))
-    document = sbml.readSBMLFromString(xml)
+    with tempfile.TemporaryDirectory() as folder:
+        if _is_xml(text):
+            document = _read_beside(text.lstrip("\ufeff \t\r\n"), parts, Path(folder))
+        else:
+            document = sbml.readSBMLFromString(antimony_to_sbml(text, name, dict(parts)))
+        return _checked(document, name)
+
+
+def _read_beside(xml: str, parts: tuple[tuple[str, str], ...], folder: Path) -> sbml.SBMLDocument:
+    """SBML document that finds the files it names: those that were checked, and no others."""
+    if not parts:
+        return sbml.readSBMLFromString(xml)
+    for part, body in parts:
+        (folder / part).write_text(body.lstrip("\ufeff \t\r\n"), encoding="utf-8")
+    main = folder / ("_" * (1 + max(len(part) for part, _ in parts)))
+    main.write_text(xml, encoding="utf-8")
+    return sbml.readSBMLFromFile(str(main))
+
+
+def _checked(document: sbml.SBMLDocument, name: str) -> sbml.SBMLDocument:
+    """Return the document flat; what is wrong in it, or not solved, is refused."""
     if document.getNumErrors(sbml.LIBSBML_SEV_ERROR) + document.getNumErrors(sbml.LIBSBML_SEV_FATAL):
         raise ModelTextError(model=name, problem=_first_error(document))
     _flatten(document, name)
@@ -209,8 +231,6 @@ def _flatten(document: sbml.SBMLDocument, name: str) -> None:
     comp = document.getPlugin("comp")
     if comp is None:
         return
-    for external in comp.getListOfExternalModelDefinitions():
-        raise UnsupportedModelError(construct="external model definition", where=external.getId(), model=name)
     properties = sbml.ConversionProperties()
     properties.addOption("flatten comp", True)
     properties.addOption("performValidation", False)
@@ -231,13 +251,6 @@ def _refuse(document: sbml.SBMLDocument, name: str) -> None:
             raise UnsupportedModelError(
                 construct=f"SBML package {document.getUnknownPackageURI(i)}", model=name
             )
-    model = document.getModel()
-    for rule in model.getListOfRules():
-        if rule.isAlgebraic() and rule.isSetMath():
-            raise UnsupportedModelError(construct="algebraic rule", model=name)
-    for reaction in model.getListOfReactions():
-        if reaction.isSetFast() and reaction.getFast():
-            raise UnsupportedModelError(construct="fast reaction", where=reaction.getId(), model=name)
 
 
 def _last_line(error: sbml.SBMLError) -> str:

@@ -11,8 +11,9 @@ from xml.parsers import expat
 from twoarm.catalog import read_text
 from twoarm.errors import ModelTextError, UnsafeModelError
 
-__all__ = ["check_xml", "imported_parts"]
+__all__ = ["check_xml", "external_parts", "imported_parts"]
 
+_MOST_PARTS = 100  # files that one model may be made of
 _DEEPEST = 300  # nested XML elements; the interpreter's stack is the reason
 
 _IMPORT = re.compile(r'\bimport\s+"([^"]*)"')
@@ -36,10 +37,69 @@ def imported_parts(text: str, name: str, folders: tuple[Path, ...]) -> Iterator[
                     check_xml(found, part)
                 pending.append((part, found))
                 yield part, found
+    _refuse_rings(needs, name, "imports in a ring")
+
+
+def external_parts(text: str, name: str, folder: Path | None) -> Iterator[tuple[str, str]]:
+    """File names and texts of all models that SBML `text` takes from other files, and these from others.
+
+    Parameters
+    ----------
+    text : str
+        SBML, checked.
+    name : str
+        Its file name.
+    folder : Path or None
+        Where the file lies, and so must all others; None for text that lies nowhere.
+
+    Raises
+    ------
+    UnsafeModelError
+        If a model is asked for from elsewhere, or models are made of each other in a ring.
+    FileMissingError
+        If there is no such file.
+    """
+    pending, seen = [(name, text)], {name}
+    needs: dict[str, set[str]] = {}
+    while pending:
+        owner, body = pending.pop()
+        for part in _external_sources(body):
+            plain = part.removeprefix("file:").removeprefix("./")
+            if folder is None or Path(plain).name != plain or "\\" in plain or plain in ("", ".", ".."):
+                raise UnsafeModelError(model=owner, what=f'a model from elsewhere ("{part}")')
+            needs.setdefault(owner, set()).add(plain)
+            if plain not in seen:
+                seen.add(plain)
+                if len(seen) > _MOST_PARTS:
+                    raise UnsafeModelError(model=name, what=f"models from more than {_MOST_PARTS} files")
+                found = read_text(folder / plain)
+                check_xml(found, plain)
+                pending.append((plain, found))
+                yield plain, found
+    _refuse_rings(needs, name, "models from files in a ring")
+
+
+def _external_sources(text: str) -> list[str]:
+    """Where the external model definitions of an SBML text say they are."""
+    if "externalModelDefinition" not in text:
+        return []
+    found: list[str] = []
+
+    def opened(tag: str, attributes: dict[str, str]) -> None:
+        if tag.rpartition(":")[2] == "externalModelDefinition":
+            found.extend(v for key, v in attributes.items() if key.rpartition(":")[2] == "source")
+
+    parser = expat.ParserCreate("utf-8")
+    parser.StartElementHandler = opened
+    parser.Parse(text.lstrip("\ufeff \t\r\n").encode(), True)
+    return found
+
+
+def _refuse_rings(needs: dict[str, set[str]], name: str, what: str) -> None:
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as ring:
-        raise UnsafeModelError(model=name, what=f"imports in a ring ({' -> '.join(ring.args[1])})") from None
+        raise UnsafeModelError(model=name, what=f"{what} ({' -> '.join(ring.args[1])})") from None
 
 
 def check_xml(text: str, name: str) -> None:
