@@ -41,10 +41,11 @@ class Courses:
     Attributes
     ----------
     values : DataFrame
-        A row a part, draw and patient: `part`, `group`, `dose`, `draw`, `patient`, `amount` [nmol of the first
-        dose], and a column a readout.
+        A row a part, draw and patient: `part`, `group`, `dose`, `draw`, `patient`, `amount` (nmol of a full
+        dose of the first molecule), and a column a readout.
     curves : DataFrame
-        What the figure shows: `part`, `group`, `output`, `day`, `low`, `middle`, `high` over courses (5, 50, 95 %).
+        What the figure shows: `part`, `group`, `output`, `day`, and `low`, `middle`, `high` over courses (5,
+        50 and 95 %).
     cards : DataFrame
         A row a draw: entries that differ between draws, as "molecule section.field".
     """
@@ -278,7 +279,7 @@ def _bands(experiment: Experiment, part: Part, run: xr.Dataset) -> list[tuple[ob
 def _cards(experiment: Experiment, draws: int, seed: int) -> pd.DataFrame:
     """List the entries that are drawn, of every molecule as its card stands."""
     names = dict.fromkeys(given.molecule for group in experiment.groups.values() for given in group.given)
-    columns = {}
+    columns: dict[str, pd.Series] = {}
     for name in names:
         card = read_molecule(name)
         table = draw_cards(card, draws, seed)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 from scipy.stats import beta, spearmanr
 
 from twoarm.chance import generator
 from twoarm.experiment.plan import Claim, Experiment, rung
 
 SUPPORTS, REFUTES, UNDECIDED = "supports", "refutes", "undecided"
+_LEAST = 0.3  # rank correlation worth telling
 _RESAMPLED = 400  # times the patients are drawn again where there is one card only
 _QUANTILE = {"median": 0.5, "low": 0.05, "high": 0.95}
 
@@ -31,19 +35,19 @@ def judge(experiment: Experiment, values: pd.DataFrame, cards: pd.DataFrame, *, 
     Returns
     -------
     DataFrame
-        A row a claim: `claim`, `readout`, `middle`, `low`, `high` (median and 90 % of the draws), `holds` (share
-        of the draws where it holds), `holds_low`, `holds_high` (exact 95 %), `contradicts` (share where the number
-        lies on the refuting side), `draws`, `over` ("draws of the card" or "patients, resampled"), `verdict`,
-        `rule` (where it holds and is refuted, in words), `drivers`, `measured`.
+        A row a claim: `claim`, `readout`, `middle`, `low`, `high` (median and 90 % of the draws), `holds`
+        (share of the draws where it holds), `holds_low`, `holds_high` (exact 95 %), `contradicts` (share
+        where the number lies on the refuting side), `draws`, `over` ("draws of the card" or "patients,
+        resampled"), `verdict`, `rule` (where it holds and is refuted, in words), `drivers`, `measured`.
 
     Notes
     -----
-    A draw gives one number: see :class:`twoarm.experiment.plan.Claim`. A claim is supported where it holds in at
-    least `experiment.needed` of the draws, refuted where at least half of them lie on the refuting side, and
-    undecided otherwise. With one card, patients are drawn again with replacement, and the shares are of these
-    resamples. A draw whose number does not exist (a dose for equal activity that is not on the ladder) counts as
-    a draw in which nothing holds. `drivers` are the two entries of the cards that go with the number most
-    (Spearman), where the correlation is at least 0.3.
+    A draw gives one number: see :class:`twoarm.experiment.plan.Claim`. A claim is supported where it holds in
+    at least `experiment.needed` of the draws, refuted where at least half of them lie on the refuting side,
+    and undecided otherwise. With one card, patients are drawn again with replacement, and the shares are of
+    these resamples. A draw whose number does not exist (a dose for equal activity that is not on the ladder)
+    counts as a draw in which nothing holds. `drivers` are the two entries of the cards that go with the number most
+    (Spearman), where that is beyond chance (one in a hundred, as one entry) and at least 0.3.
 
     References
     ----------
@@ -105,25 +109,24 @@ def _by_part(values: pd.DataFrame) -> Parts:
 
 def _read(claim: Claim, table: pd.DataFrame, readout: str | None = None) -> np.ndarray:
     value = table[readout or claim.readout].to_numpy(float)
-    return value / table["amount"].to_numpy(float) if claim.per_dose and readout is None else value
+    return value / table["amount"].to_numpy(float) if claim.per_dose else value
 
 
 def _ratio(claim: Claim, _experiment: Experiment, parts: Parts) -> float:
-    """Number of a group, over that of another, over that of a second pair."""
-    if claim.statistic == "paired":
-        top = _read(claim, parts[claim.group])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for name in (claim.against, *(claim.over or ())[:1]):
-                top = top / _read(claim, parts[name]) if name else top
-            if claim.over:
-                top = top * _read(claim, parts[claim.over[1]])
-        return float(np.median(top))
-
-    def level(name: str) -> float:
-        return float(np.quantile(_read(claim, parts[name]), _QUANTILE[claim.statistic]))
-
-    number = level(claim.group) / (level(claim.against) if claim.against else 1.0)
-    return number / (level(claim.over[0]) / level(claim.over[1])) if claim.over else number
+    """Divide the number of a group by that of another, and by the ratio of a second pair."""
+    steps: list[tuple[str, str | None, int]] = [(claim.group, None, 1)]
+    if claim.against:
+        steps.append((claim.against, claim.against_readout, -1))
+    if claim.over:
+        steps += [(claim.over[0], claim.over_readout, -1), (claim.over[1], claim.over_readout, 1)]
+    number = np.ones(1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for name, readout, power in steps:
+            values = _read(claim, parts[name], readout)
+            if claim.statistic != "paired":
+                values = np.quantile(values, [_QUANTILE[claim.statistic]])
+            number = number * values if power > 0 else number / values
+    return float(np.median(number))
 
 
 def _ladder(name: str, experiment: Experiment, parts: Parts) -> list[pd.DataFrame]:
@@ -264,4 +267,5 @@ def _drivers(number: np.ndarray, cards: pd.DataFrame) -> str:
         if np.ptp(column) > 0 and field not in strength:
             strength[field] = float(spearmanr(column, number[known]).statistic)
     first = sorted(strength, key=lambda field: -abs(strength[field]))[:2]
-    return ", ".join(f"{field} ({strength[field]:+.2f})" for field in first if abs(strength[field]) >= 0.3)
+    least = max(_LEAST, float(ndtri(0.995)) / math.sqrt(known.sum() - 1))
+    return ", ".join(f"{field} ({strength[field]:+.2f})" for field in first if abs(strength[field]) >= least)

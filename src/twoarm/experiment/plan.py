@@ -75,7 +75,7 @@ class Given(Card):
     route: Literal["intravenous", "subcutaneous"] | None = None
     slot: str | None = None
     without: tuple[str, ...] = ()
-    with_values: dict[str, float | str] = {}
+    with_values: dict[str, float | str] = Field(default_factory=dict)
 
 
 class Residue(Sourced):
@@ -109,7 +109,7 @@ class Group(Sourced):
     doses: tuple[str, ...] = ()
     model: str | None = None
     population: str | None = None
-    parameters: dict[str, Number] = {}
+    parameters: dict[str, Number] = Field(default_factory=dict)
     residue: Residue | None = None
 
 
@@ -160,8 +160,12 @@ class Claim(Sourced):
     group, against : str
         A group, or one dose of its ladder as "name @ 3 mg/kg". The number is the first over the second, or
         the first alone.
+    against_readout : str
+        What is read off `against`, where it is not `readout`.
     over : tuple of str
         Two more groups: the number is then divided by their ratio (an interaction).
+    over_readout : str
+        What is read off those two, where it is not `readout`.
     at_equal : str
         Another readout: `group` and `against` are ladders, and `group` is read at the dose where this readout
         equals that of `against`.
@@ -171,8 +175,8 @@ class Claim(Sourced):
     per_dose : bool
         Whether values are divided by the amount given.
     statistic : str
-        "paired": the median over patients of each patient's own ratio; "median", "low" (5 %) and "high" (95 %):
-        of each group's patients.
+        "paired": the median over patients of each patient's own ratio; "median", "low" (5 %) and "high"
+        (95 %): of each group's patients.
     holds_above, holds_below : float
         Where the claim holds.
     refuted_above, refuted_below : float
@@ -185,7 +189,9 @@ class Claim(Sourced):
     readout: str
     group: str
     against: str | None = None
+    against_readout: str | None = None
     over: tuple[str, str] | None = None
+    over_readout: str | None = None
     at_equal: str | None = None
     shape: Literal["fall", "rise"] | None = None
     per_dose: bool = False
@@ -255,7 +261,9 @@ class Experiment(Card):
             rung(name, dose) for name, group in self.groups.items() for dose in group.doses
         }
         for claim in self.claims:
-            for name in filter(None, (claim.readout, claim.at_equal)):
+            for name in filter(
+                None, (claim.readout, claim.at_equal, claim.against_readout, claim.over_readout)
+            ):
                 if name not in self.readouts:
                     raise ValueError(f'"{claim.says}" reads "{name}", which is no readout. Correct it.')
             for name in filter(None, (claim.group, claim.against, *(claim.over or ()))):
@@ -265,9 +273,21 @@ class Experiment(Card):
 
 
 class Picture(Card):
-    """What the figure of an experiment shows: curves of these outputs, or these readouts along the ladders."""
+    """What the figure of an experiment shows.
 
-    curves: dict[str, str] = {}
+    Attributes
+    ----------
+    curves : dict of str to str
+        Outputs of the model over time, and what a reader calls them.
+    ladders : tuple of str
+        Readouts along the ladders of doses.
+    groups : tuple of str
+        Whose curves; all where none is named.
+    end : float [day], optional
+        Where the curves end.
+    """
+
+    curves: dict[str, str] = Field(default_factory=dict)
     ladders: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     end: float | None = None

@@ -8,6 +8,7 @@ imported on the first call, not with the package.
 from __future__ import annotations
 
 from .curves import bands, biomarkers, exposure, selectivity
+from .experiment import experiment
 from .flow import consort
 from .forest import hazard_ratios, predicted_published, subgroups, uncertainty
 from .response import spider, swimmer, waterfall
@@ -19,6 +20,7 @@ __all__ = [
     "bands",
     "biomarkers",
     "consort",
+    "experiment",
     "exposure",
     "hazard_ratios",
     "kaplan_meier",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .experiment import Outcome, render_experiment
 from .findings import Findings
 from .page import write_report
 
-__all__ = ["Findings", "write_report"]
+__all__ = ["Findings", "Outcome", "render_experiment", "write_report"]

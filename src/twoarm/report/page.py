@@ -85,7 +85,7 @@ def render(findings: Findings) -> str:
     fitted, predicted = _fitted_and_predicted(findings)
     keys = _source_keys(findings)
     return (
-        _environment()
+        environment()
         .get_template("page.html.jinja")
         .render(
             findings=findings,
@@ -116,7 +116,8 @@ def render(findings: Findings) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of this room, every text in them escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
