@@ -6,7 +6,10 @@ import importlib
 import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
+
+import numpy as np
 
 from twoarm.engine.cohort import Cohort, Solved
 from twoarm.errors import (
@@ -15,7 +18,7 @@ from twoarm.errors import (
     PrecisionError,
     UnknownBackendError,
 )
-from twoarm.model import Model
+from twoarm.model import Model, polish
 
 NAMES: Final = ("auto", "cpu", "cuda", "reference")
 PRECISIONS: Final = ("double", "single")
@@ -103,7 +106,17 @@ def choose_backend(model: Model, asked: str, precision: str = "double") -> Backe
     home = importlib.import_module(_HOMES[name])  # each brings a heavy library of its own
     if precision not in getattr(home, "PRECISIONS", ("double",)):
         raise PrecisionError(backend=name, precision=precision, reason=reason)
-    return Backend(name, reason, home.integrate)
+    integrate = partial(_in_balance, home.integrate) if model.relaxing else home.integrate
+    return Backend(name, reason, integrate)
+
+
+def _in_balance(integrate: Callable[[Cohort], Solved], cohort: Cohort) -> Solved:
+    """Integrate, and bring what is in balance at any time back there at the visits, between two steps."""
+    solved = integrate(cohort)
+    who, visit = np.nonzero(np.isfinite(solved.recorded).all(axis=2))
+    parameters, states = cohort.parameters[who].T, solved.recorded[who, visit].T
+    solved.recorded[who, visit] = polish(cohort.model, parameters, states, cohort.visits[visit]).T
+    return solved
 
 
 def _stand_still(cohort: Cohort) -> Solved:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twoarm.model.differentiate import along, derivative, jacobian, parameter_derivatives, time_derivative
 from twoarm.model.equations import Delay, Event, Graph, Model, Node, evaluate
-from twoarm.model.settle import settle
+from twoarm.model.settle import polish, settle
 from twoarm.model.start import start
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "evaluate",
     "jacobian",
     "parameter_derivatives",
+    "polish",
     "settle",
     "start",
     "time_derivative",

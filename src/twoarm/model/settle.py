@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from twoarm.model.differentiate import gradients
 from twoarm.model.equations import Graph, Model, evaluate, reachable
 
-__all__ = ["settle"]
+__all__ = ["polish", "settle"]
 
 _MOST = 400
 _GROWTH = 1.6  # of the step, small enough to stay with the balance the flow leads to
 _LONGEST = 1e30
+_POLISHES = 3  # Newton steps; each squares a small error
+_NEAR_BALANCE = 0.1  # relative; farther away it is no error of an interpolation
 
 
 def settle(
@@ -56,6 +58,48 @@ def settle(
     if model.relaxing:
         for patient in range(moved.shape[1]):
             moved[:, patient] = _settle_one(model, parameters[:, patient], moved[:, patient], time)
+    return moved
+
+
+def polish(
+    model: Model, parameters: NDArray[np.float64], states: NDArray[np.float64], time: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """States that are nearly in balance, brought there: what an interpolation between two steps has lost.
+
+    Parameters
+    ----------
+    model : Model
+        The equations.
+    parameters : (parameter, point) float array
+        Values of the parameters.
+    states : (state, point) float array
+        Near a balance.
+    time : (point,) float array [day]
+        The time of each.
+
+    Returns
+    -------
+    (state, point) float array
+        A copy; points without a balance nearby stay as they are.
+    """
+    graph, rows, speeds, entries = _speeds(model)
+    moved = np.array(states, dtype=float)
+    where = list(rows)
+    for _ in range(_POLISHES):
+        values = evaluate(graph.nodes, moved, parameters, time)
+        points = moved.shape[1]
+        speed = np.stack([np.broadcast_to(values[node], points) for node in speeds], axis=1)
+        matrix = np.zeros((points, len(rows), len(rows)))
+        for i, j, node in entries:
+            matrix[:, i, j] = values[node]
+        good = np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(speed).all(axis=1)
+        largest = np.abs(matrix).max(axis=(1, 2), initial=0.0)
+        good &= largest > 0
+        matrix[~good] = 0.0
+        shift = np.where(good, 1e-9 * largest, 1.0)[:, None, None] * np.eye(len(rows))
+        change = np.linalg.solve(shift - matrix, np.where(good[:, None], speed, 0.0)[:, :, None])[:, :, 0].T
+        near = np.abs(change) <= _NEAR_BALANCE * np.abs(moved[where]).max(axis=0)
+        moved[where] += np.where(near.all(axis=0), change, 0.0)
     return moved
 
 
