@@ -557,6 +557,16 @@ class OtherJobError(TwoarmError, ValueError):
         self.changed = tuple(changed)
 
 
+class StoreNameError(TwoarmError, ValueError):
+    """A stream is to be written to something else than a Zarr store."""
+
+    def __init__(self, *, path: object) -> None:
+        super().__init__(
+            f'"{path}" does not end in .zarr. A stream is written to a Zarr store, which grows chunk by chunk. Name it so, '
+            "or leave `out` away and write the result in memory as you like."
+        )
+
+
 class ResultThereError(TwoarmError, ValueError):
     """A place for a result is taken."""
 

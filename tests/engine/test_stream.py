@@ -18,13 +18,13 @@ from twoarm.engine import simulate
 from twoarm.engine.sources import identity
 from twoarm.engine.stream import stream
 from twoarm.errors import (
-    CurveFileError,
     DoseRowError,
     IntegrationError,
     OtherJobError,
     ReductionError,
     ResultThereError,
     SimulationInputError,
+    StoreNameError,
     UnfinishedThereError,
 )
 from twoarm.model import Model
@@ -162,7 +162,7 @@ def test_what_is_there_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "mine.zarr").mkdir()
     with pytest.raises(ResultThereError):
         go(9, out=tmp_path / "mine.zarr", resume=True)
-    with pytest.raises(CurveFileError):
+    with pytest.raises(StoreNameError):
         go(9, out=tmp_path / "x.xls")
 
 

@@ -244,9 +244,31 @@ def provenance(
     }
 
 
+def record_bytes(visits: int, states: int, chunk: int) -> int:
+    """Memory for states at visits, before they become outputs.
+
+    Parameters
+    ----------
+    visits, states : int
+        How many of each.
+    chunk : int
+        Most patients at a time.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    return _together(visits, states, chunk) * 8 * visits * states
+
+
+def _together(visits: int, states: int, chunk: int) -> int:
+    """How many patients of a chunk are integrated at a time."""
+    return max(1, min(chunk, _RECORD_BYTES // (8 * max(visits, 1) * max(states, 1))))
+
+
 def _chunks(request: Request) -> Iterator[np.ndarray]:
-    per_patient = 8 * max(len(request.visits), 1) * max(len(request.model.states), 1)
-    size = max(1, min(request.settings.chunk, _RECORD_BYTES // per_patient))
+    size = _together(len(request.visits), len(request.model.states), request.settings.chunk)
     for first in range(0, len(request), size):
         yield np.arange(first, min(first + size, len(request)))
 
