@@ -40,7 +40,8 @@ class SimulatedDevice:
         def build() -> tuple[str, dict[str, Any]]:
             text = write()
             module = llvm.parse_assembly(text.loop)
-            module.link_in(llvm.parse_assembly(text.kernel))
+            for part in (text.kernel, *text.library):
+                module.link_in(llvm.parse_assembly(part))
             return str(module), {"tile_bytes": text.tile.bytes}
 
         code = object_code.load(f"simulated {content}", [THREAD], build, machine)

@@ -8,18 +8,27 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from twoarm.engine import cuda_kernel, cuda_loop, cuda_math, cuda_memory, ptx, stepper
+from twoarm.engine import (
+    cuda_kernel,
+    cuda_library,
+    cuda_loop,
+    cuda_math,
+    cuda_memory,
+    cuda_numba,
+    ptx,
+    stepper,
+)
 from twoarm.engine.cohort import Cohort, Schedule, Solved
 from twoarm.engine.cuda_driver import Program, open_device
 from twoarm.engine.cuda_kernel import DeviceText, device_text
 from twoarm.engine.cuda_memory import TILE, fill_table, leaves
 from twoarm.errors import DeviceMemoryError
 
-PRECISIONS = ("double",)
+PRECISIONS = ("double", "single")
 
 _SHARE = 0.9  #: of the free memory that is taken at most
 _LINE = 256  #: bytes: every array begins at a multiple of this
@@ -111,7 +120,7 @@ def integrate_on(device: Threads, cohort: Cohort) -> Solved:
         return solved
     given = stepper.arguments_of(cohort, solved)
     with device.current():
-        program = device.load(_content(cohort), lambda: device_text(cohort.model, cohort.method, given))
+        program = device.load(_content(cohort), lambda: write(cohort, given))
         room = int(_SHARE * device.free_bytes())
         tiles = _tiles(program, len(cohort.state), room)
         parts = _parts(cohort, solved, room - tiles * program.tile_bytes, device.name)
@@ -124,10 +133,15 @@ def integrate_on(device: Threads, cohort: Cohort) -> Solved:
     return solved
 
 
+def write(cohort: Cohort, given: tuple[Any, ...]) -> DeviceText:
+    """Write the code that cohorts like this one need; see `cuda_kernel.device_text`."""
+    return device_text(cohort.model, cohort.method, cohort.precision, given)
+
+
 @lru_cache(maxsize=1)
 def _sources() -> str:
     """Fingerprint of everything that writes a device's code besides the generator, which has a version."""
-    modules = (stepper, cuda_loop, cuda_math, cuda_kernel, cuda_memory, ptx)
+    modules = (stepper, cuda_loop, cuda_math, cuda_library, cuda_numba, cuda_kernel, cuda_memory, ptx)
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from twoarm.engine import cuda_loop, cuda_math, object_code, stepper
+from twoarm.engine import cuda_loop, kernel, object_code, stepper
 from twoarm.engine.compiled import VectorKernel, vector_text
+from twoarm.engine.cuda_library import library
 from twoarm.engine.cuda_memory import TILE, Tile, geometry, interleave, lay_tile, leaves
 from twoarm.engine.methods import method as find_method
 from twoarm.engine.vector import Vector
@@ -32,16 +33,19 @@ class DeviceText:
         The loop and its entry ``thread(table, index)``.
     kernel : str
         The model's functions.
+    library : tuple of str
+        Functions that the other two call, a module each.
     tile : Tile
         Where the rows of a tile of threads lie.
     """
 
     loop: str
     kernel: str
+    library: tuple[str, ...]
     tile: Tile
 
 
-def device_text(model: Model, method: str, given: tuple[Any, ...]) -> DeviceText:
+def device_text(model: Model, method: str, precision: str, given: tuple[Any, ...]) -> DeviceText:
     """Write the code of a model.
 
     Parameters
@@ -50,6 +54,8 @@ def device_text(model: Model, method: str, given: tuple[Any, ...]) -> DeviceText
         The equations.
     method : str
         Name of a Rosenbrock method.
+    precision : {"double", "single"}
+        Of the states and of all that is computed from them.
     given : tuple
         Result of `stepper.arguments_of` for any cohort of this model.
 
@@ -58,14 +64,16 @@ def device_text(model: Model, method: str, given: tuple[Any, ...]) -> DeviceText
     DeviceText
         Ready for `ptx.to_ptx`.
     """
-    text, facts = vector_text(model, method, Vector(1))
+    vector = Vector(1, "double" if precision == "double" else "float")
+    text, facts = vector_text(model, method, vector)
     sizes = (len(model.states), facts["unknowns"], facts["stored"], facts["factors"])
-    one = VectorKernel({}, Vector(1), *sizes, code=object_code.Loaded({}, {}, None))
+    one = VectorKernel({}, vector, *sizes, code=object_code.Loaded({}, {}, None))
     own = stepper._allocate(one, find_method(method).stages)
     tile = lay_tile(list(leaves(own)))
     run = cuda_loop.loop_text(((0,) * len(_CALLS), 0, *own, *given))
-    kernel = "\n".join([cuda_math.prelude(), interleave(text), *map(_adapter, _CALLS)])
-    return DeviceText("\n".join([run, *map(_declare, _CALLS), _entry(own, given, tile)]), kernel, tile)
+    functions = "\n".join([kernel.prelude(vector, Vector(1)), interleave(text), *map(_adapter, _CALLS)])
+    loop = "\n".join([run, *map(_declare, _CALLS), _entry(own, given, tile)])
+    return DeviceText(loop, functions, library(text), tile)
 
 
 def _signature(name: str) -> str:

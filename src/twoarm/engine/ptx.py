@@ -48,6 +48,8 @@ def to_ptx(text: DeviceText, target: Machine) -> str:
     rest = llvm.parse_assembly(text.kernel)
     rest.triple, rest.data_layout = target.triple, str(compiler.target_data)
     module.link_in(rest)
+    for functions in text.library:
+        module.link_in(optimize(functions, compiler, target.triple))
     module.verify()
     code: str = compiler.emit_assembly(module)
     return code
