@@ -39,6 +39,8 @@ KINDS = (
     Kind("evidence", "evidence table", (".csv",)),
     Kind("studies", "study", (".toml",)),
     Kind("experiments", "experiment", (".toml",)),
+    Kind("cells", "set of cells", (".toml",)),
+    Kind("assays", "assay", (".toml",)),
 )
 _BY_WORD = {word: kind for kind in KINDS for word in (kind.folder, kind.one)}
 

@@ -90,6 +90,31 @@ def read_numbers(path: str | Path) -> pd.DataFrame:
     return table.drop_duplicates("entry")
 
 
+def read_values(path: str | Path) -> dict[str, float]:
+    r"""Take the values of an Antimony file's numbers that say where they come from.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file with lines as `read_numbers` reads.
+
+    Returns
+    -------
+    dict of str to float
+        Value by name, in the unit of its line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "model.ant"
+    >>> _ = path.write_text("  kel = 0.2 per_day;  // how fast it leaves [0.1, 0.5] assumed (as others)\n")
+    >>> read_values(path)
+    {'kel': 0.2}
+    """
+    lines = (values for values, _ in _LINE.findall(catalog.read_text(path)))
+    return {name: float(at) for line in lines for name, at in re.findall(rf"(\w+) *= *({_NUMBER})", line)}
+
+
 def _rows(node: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, str, str, str, bool]]:
     for name, said in node.items():
         entry = f"{place}.{name}".lstrip(".")

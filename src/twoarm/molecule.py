@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.stats import qmc
 
 from twoarm import catalog
+from twoarm.assay import in_solution
 from twoarm.card import (
     SECTIONS,
     Covariates,
@@ -55,12 +56,12 @@ class Molecule(BaseModel):
         For lists; no equation reads it.
     description, status : str
         What it is; what is public about it.
-    mass : Entry
-        Molar mass [kDa].
+    mass : Entry or None
+        Molar mass [kDa]; needed to dose it, not to put cells into it.
     pd1_arm, pdl1_arm, il2_arm, cytotoxic_arm : section or None
         An absent section is an absent arm.
-    disposition : Disposition
-        Clearance and volumes.
+    disposition : Disposition or None
+        Clearance and volumes; needed to dose it.
     immunogenicity : Immunogenicity or None
         Antibodies against it.
     covariates : Covariates or None
@@ -75,12 +76,12 @@ class Molecule(BaseModel):
     kind: Literal["immunocytokine", "antibody", "cytokine", "cytotoxic"]
     description: str
     status: str = ""
-    mass: Annotated[Entry, EntryRule("kDa", above=0)]
+    mass: Annotated[Entry, EntryRule("kDa", above=0)] | None = None
     pd1_arm: Pd1Arm | None = None
     pdl1_arm: Pdl1Arm | None = None
     il2_arm: Il2Arm | None = None
     cytotoxic_arm: CytotoxicArm | None = None
-    disposition: Disposition
+    disposition: Disposition | None = None
     immunogenicity: Immunogenicity | None = None
     covariates: Covariates | None = None
     digest: str = ""
@@ -251,6 +252,11 @@ def read_molecule(name_or_path: str | os.PathLike[str]) -> Molecule:
     content = catalog.read_toml(path)
     if "digest" in content:
         raise UnknownFieldError(path=path.name, place="the card", field="digest", known=Molecule.model_fields)
+    if isinstance(content.get("il2_arm"), dict):
+        try:
+            content["il2_arm"] = in_solution(content["il2_arm"])
+        except TwoarmError as wrong:
+            raise CardEntryError(path=path.name, place="il2_arm", reason=str(wrong)) from wrong
     return _validated({**content, "digest": catalog.digest(path)}, path.name)
 
 
@@ -363,9 +369,9 @@ def model_parameters(molecule: Molecule | Mapping[Any, float] | pd.Series, slot:
     ----------
     molecule : Molecule or mapping or Series
         A card, of which the nominal values are taken, or a row of :func:`draw_cards`.
-    slot : {"drug", "competitor", "cytotoxic"}
-        What the molecule is in the model: the drug given on study, an anti-PD-1 given before or beside it, or
-        a cytotoxic drug.
+    slot : {"drug", "competitor", "cytotoxic", "cell"}
+        What the molecule is in the model: the drug given on study, an anti-PD-1 given before or beside it,
+        a cytotoxic drug, or what stands around cells in a dish (arms only, no disposition).
 
     Returns
     -------
@@ -406,8 +412,8 @@ def model_parameters(molecule: Molecule | Mapping[Any, float] | pd.Series, slot:
     else:
         name, card = "card row", {str(field): float(value) for field, value in molecule.items()}
     possible = slots(card)
-    if slot not in possible:
-        raise NoSlotError(molecule=name, slot=slot, slots=possible)
+    if slot not in (*possible, "cell"):
+        raise NoSlotError(molecule=name, slot=slot, slots=(*possible, "cell"))
     try:
         return _IN_SLOT[slot](card)
     except KeyError as missing:
@@ -501,6 +507,10 @@ def _drug(card: Mapping[str, float]) -> dict[str, float]:
     return {f"drug_{name}": value for name, value in parameters.items()}
 
 
+def _cell(card: Mapping[str, float]) -> dict[str, float]:
+    return {f"drug_{name}": value for name, value in {**_pd1(card), **_il2(card)}.items()}
+
+
 def _competitor(card: Mapping[str, float]) -> dict[str, float]:
     arm = _pd1(card)
     parameters = {name: arm[name] for name in ("kon_pd1", "koff_pd1", "avidity_pd1")} | _disposition(card)
@@ -514,4 +524,4 @@ def _cytotoxic(card: Mapping[str, float]) -> dict[str, float]:
     return {f"cytotoxic_{name}": value for name, value in parameters.items()}
 
 
-_IN_SLOT = {"drug": _drug, "competitor": _competitor, "cytotoxic": _cytotoxic}
+_IN_SLOT = {"drug": _drug, "competitor": _competitor, "cytotoxic": _cytotoxic, "cell": _cell}

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from twoarm.errors import (
     DoseLevelError,
     MissingColumnError,
+    MissingFieldError,
     NoSlotError,
     QuantityRangeError,
     RegimenError,
@@ -126,6 +127,10 @@ class Regimen:
         object.__setattr__(self, "slot", self.slot or possible[0])
         if self.slot not in possible:
             raise NoSlotError(molecule=self.molecule.name, slot=str(self.slot), slots=possible)
+        for needed in ("mass", "disposition"):
+            if getattr(self.molecule, needed) is None:
+                raise MissingFieldError(path=self.molecule.name, place="a card that is dosed", field=needed)
+        assert self.molecule.disposition is not None  # of the line above
         object.__setattr__(self, "route", self.route or self.molecule.disposition.route)
         if self.route not in ("intravenous", "subcutaneous"):
             raise self._wrong("route", f"is {self.route!r}", 'Give "intravenous" or "subcutaneous".')
@@ -324,12 +329,12 @@ class Regimen:
         Parameters
         ----------
         patients : pandas.DataFrame
-            May have `weight` [kg], `albumin` [g/L], `clearance_factor`, `volume_factor`, `peripheral_factor` and
-            `cytotoxic_clearance_factor` (1 = typical), `ada_susceptibility` (0 to 1): anti-drug antibodies
+            May have `weight` [kg], `albumin` [g/L], `clearance_factor`, `volume_factor`, `peripheral_factor`,
+            `cytotoxic_clearance_factor` (1 = typical) and `ada_susceptibility` (0 to 1): anti-drug antibodies
             arise where it is below the card's incidence; and, where the card names their effects, `female`,
-            `ecog`, `lung` (0 or 1), `region`, `sld_baseline` [mm], `egfr` [mL/min] and `clearance_change`, added
-            to the card's own. Where a column is absent, patients are as the card's reference patient, without
-            such antibodies; `attrs["as_reference"]` of the result lists those.
+            `ecog`, `lung` (0 or 1), `region`, `sld_baseline` [mm], `egfr` [mL/min] and `clearance_change`,
+            added to the card's own. Where a column is absent, patients are as the card's reference patient,
+            without such antibodies; `attrs["as_reference"]` of the result lists those.
 
         Returns
         -------
@@ -347,7 +352,8 @@ class Regimen:
 
             cl = cl_card W^a A^b f_cl,   q = q_card W^a,   vc = vc_card W^c A^d f_v,   vp = vp_card W^c f_v
 
-        times the folds and powers of the card's covariates. `peripheral_factor`, where given, stands for f_v in vp.
+        times the folds and powers of the card's covariates. `peripheral_factor`, where given, stands for f_v
+        in vp.
 
         References
         ----------
