@@ -286,8 +286,10 @@ def solve_function(plan: Factorization, equations: Equations, vector: Vector) ->
     return parts.define()
 
 
-def values_function(nodes: tuple[Node, ...], roots: Sequence[int], vector: Vector, flags: str) -> str:
+def values_function(
+    nodes: tuple[Node, ...], roots: Sequence[int], vector: Vector, flags: str, name: str = "values"
+) -> str:
     """``values(t, y, p, v)``: the value of each root node, straight from the parameters."""
     wanted = [(node, _to("%v", row)) for row, node in enumerate(roots)]
     arguments = ("ptr %t", "ptr %y", "ptr %p", "ptr %v")
-    return functions("values", arguments, attributes_of(vector), wanted, nodes, {}, {}, vector, flags)
+    return functions(name, arguments, attributes_of(vector), wanted, nodes, {}, {}, vector, flags)

@@ -261,20 +261,30 @@ def _length(natural, left):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _interpolate(lane, theta, v, dense, into):  # type: ignore[no-untyped-def]
-    """State at the fraction `theta` of the step just made. Allocates nothing: it runs on devices too."""
-    n, stages = v.y.shape[0], dense.shape[1]
-    for j in range(stages):
+def _weigh_stages(lane, theta, v, dense):  # type: ignore[no-untyped-def]
+    """Weights of the stages at the fraction `theta` of the step just made, for `_dense`."""
+    for j in range(dense.shape[1]):
         v.weight[j, lane] = 0.0
         for row in range(dense.shape[0] - 1, -1, -1):
             v.weight[j, lane] = dense[row, j] + theta * v.weight[j, lane]
-    rest, last = 1.0 - theta, v.k.shape[0] - n
-    for i in range(n):
-        total = 0.0
-        for j in range(stages):
-            total += v.weight[j, lane] * v.k[j * n + i, lane]
-        new = v.s[i, lane] + v.k[last + i, lane]
-        into[i] = rest * v.y[i, lane] + theta * (new + rest * total)
+
+
+@_compiled
+def _dense(i, lane, theta, v):  # type: ignore[no-untyped-def]
+    """State `i` at the fraction `theta` of the step. Allocates nothing: it runs on devices too."""
+    n, rest, total = v.y.shape[0], 1.0 - theta, 0.0
+    for j in range(v.weight.shape[0]):
+        total += v.weight[j, lane] * v.k[j * n + i, lane]
+    new = v.s[i, lane] + v.k[v.k.shape[0] - n + i, lane]
+    return rest * v.y[i, lane] + theta * (new + rest * total)
+
+
+@_compiled
+def _interpolate(lane, theta, v, dense, into):  # type: ignore[no-untyped-def]
+    """State at the fraction `theta` of the step just made."""
+    _weigh_stages(lane, theta, v, dense)
+    for i in range(v.y.shape[0]):
+        into[i] = _dense(i, lane, theta, v)
 
 
 @_compiled
@@ -327,8 +337,8 @@ def _move(lane, length, v, lanes, people, plan, visits, aim, out):  # type: igno
 
 
 @_compiled
-def _judge(lane, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
-    """Accept or reject the step just tried, choose the next length, record the visits it passed."""
+def _weigh(lane, v, lanes, aim):  # type: ignore[no-untyped-def]
+    """Accept or reject the step just tried, and choose the next length."""
     length, size = lanes.length[lane], v.err[0, lane]
     v.mask[0, lane] = 1.0 if size <= 1.0 else 0.0
     lanes.steps[lane] += 1
@@ -342,7 +352,6 @@ def _judge(lane, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-u
         kept = lanes.natural[lane] if cut_short else 0.0
         lanes.natural[lane] = max(kept, length * max(grow, _SHRINK))
         lanes.untried[lane], lanes.rejected[lane] = False, False
-        _move(lane, length, v, lanes, people, plan, visits, aim, out)
     else:
         finite = size < 1e100
         shrink = max(_SHRINK, _SAFETY * size ** (-1.0 / aim.order)) if finite else 0.1
@@ -351,10 +360,24 @@ def _judge(lane, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-u
         if lanes.natural[lane] <= 1e-15 * max(abs(lanes.day[lane]), 1.0):
             at_once = _BAD_START if lanes.steps[lane] == 1 else _NOT_FINITE
             lanes.code[lane] = _TOO_SMALL if finite else at_once
+
+
+@_compiled
+def _give_up(lane, v, lanes, aim, out):  # type: ignore[no-untyped-def]
+    """End a course that has used its steps, and find out where a failure sits."""
     if lanes.code[lane] < 0 and lanes.steps[lane] >= aim.max_steps:
         lanes.code[lane] = _TOO_MANY
     if lanes.code[lane] > 0 and v.mask[0, lane] == 0.0:
         out.worst[lanes.patient[lane]] = _worst(lane, v.k, v.y, v.s, v.floor, aim.rtol)
+
+
+@_compiled
+def _judge(lane, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
+    """Accept or reject the step just tried, choose the next length, record the visits it passed."""
+    _weigh(lane, v, lanes, aim)
+    if v.mask[0, lane] == 1.0:
+        _move(lane, lanes.length[lane], v, lanes, people, plan, visits, aim, out)
+    _give_up(lane, v, lanes, aim, out)
 
 
 @_compiled
@@ -446,6 +469,41 @@ def _aim_lengths(v, lanes, plan, people, aim, rates_at):  # type: ignore[no-unty
         v.t[0, lane], v.h[0, lane] = lanes.day[lane], lanes.length[lane]
 
 
+@_compiled
+def _try_step(step_at, v, aim):  # type: ignore[no-untyped-def]
+    """One step in every lane, of the length set for each."""
+    _call_step(
+        step_at,
+        v.t.ctypes.data,
+        v.h.ctypes.data,
+        v.y.ctypes.data,
+        v.q.ctypes.data,
+        v.u.ctypes.data,
+        v.floor.ctypes.data,
+        v.k.ctypes.data,
+        v.w.ctypes.data,
+        v.g.ctypes.data,
+        v.s.ctypes.data,
+        v.scalars.ctypes.data,
+        v.err.ctypes.data,
+        aim.rtol,
+    )
+
+
+@_compiled
+def _accept_steps(accept_at, v, aim):  # type: ignore[no-untyped-def]
+    """Take the new state in every lane whose mask is 1."""
+    _call_accept(
+        accept_at,
+        v.mask.ctypes.data,
+        v.y.ctypes.data,
+        v.s.ctypes.data,
+        v.k.ctypes.data + (v.k.shape[0] - v.y.shape[0]) * v.k.strides[0],
+        v.floor.ctypes.data,
+        aim.share,
+    )
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
     """Integrate patients until the counter has passed the last; several threads may share one counter.
@@ -456,36 +514,13 @@ def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type:
     every, room = range(lanes.patient.shape[0]), 0
     while _fill(constants_at, counter, v, lanes, people, plan, visits, aim, out) > 0:
         _aim_lengths(v, lanes, plan, people, aim, rates_at)
-        _call_step(
-            step_at,
-            v.t.ctypes.data,
-            v.h.ctypes.data,
-            v.y.ctypes.data,
-            v.q.ctypes.data,
-            v.u.ctypes.data,
-            v.floor.ctypes.data,
-            v.k.ctypes.data,
-            v.w.ctypes.data,
-            v.g.ctypes.data,
-            v.s.ctypes.data,
-            v.scalars.ctypes.data,
-            v.err.ctypes.data,
-            aim.rtol,
-        )
+        _try_step(step_at, v, aim)
         room += len(every)
         for lane in every:
             v.mask[0, lane] = 0.0
             if lanes.patient[lane] >= 0:
                 _judge(lane, v, lanes, people, plan, visits, aim, out)
-        _call_accept(
-            accept_at,
-            v.mask.ctypes.data,
-            v.y.ctypes.data,
-            v.s.ctypes.data,
-            v.k.ctypes.data + (v.k.shape[0] - v.y.shape[0]) * v.k.strides[0],
-            v.floor.ctypes.data,
-            aim.share,
-        )
+        _accept_steps(accept_at, v, aim)
         for lane in every:
             if lanes.patient[lane] >= 0:
                 if lanes.code[lane] >= 0:
