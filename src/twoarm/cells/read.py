@@ -1,4 +1,4 @@
-"""Which cells there are and what they carry: read from a file, with the biology's own numbers where it names them."""
+"""Which cells there are and what they carry, from a file that may name numbers of the biology."""
 
 from __future__ import annotations
 
@@ -74,13 +74,17 @@ class CellSet:
     digest: str = field(default="", compare=False)
 
 
-def read_cells(name_or_path: str | os.PathLike[str] = "human") -> CellSet:
+def read_cells(
+    name_or_path: str | os.PathLike[str] = "human", constants: Mapping[str, float] | None = None
+) -> CellSet:
     """Read a set of cells.
 
     Parameters
     ----------
     name_or_path : str or path
         Name in the library, or a TOML file of the user's own.
+    constants : mapping of str to float, optional
+        Other values of numbers of the biology, as a fit tries them.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def read_cells(name_or_path: str | os.PathLike[str] = "human") -> CellSet:
         key: _number(said, {}, path.name, f"constants.{key}")
         for key, said in content.get("constants", {}).items()
     }
-    values = read_values(catalog.find("biology", content["constants_of"])) | own
+    values = read_values(catalog.find("biology", content["constants_of"])) | own | dict(constants or {})
     listed = content["cells"]
     for name in [*content["order"], *content["measured"], content["tumor_specific"], *content["spared"]]:
         if name not in listed:
