@@ -448,8 +448,8 @@ class DeviceMemoryError(TwoarmError):
 
     def __init__(self, *, device: str, wanted: int, free: int) -> None:
         super().__init__(
-            f"{device} has {free / 2**20:.0f} MiB free and {wanted / 2**20:.0f} MiB are needed at once. End what else "
-            'runs on it, ask for fewer visits, or use backend="cpu".'
+            f"{device} has {free / 2**20:.3g} MiB to give and {wanted / 2**20:.3g} MiB are needed at once. End what "
+            'else runs on it, ask for fewer visits, or use backend="cpu".'
         )
 
 
@@ -493,6 +493,16 @@ class PrecisionError(TwoarmError, ValueError):
         super().__init__(
             f'precision "{precision}" was asked for, and backend "{backend}" ({reason}) has only double. Single '
             'precision is for screening on a back end that has it. Use precision="double", or another backend.'
+        )
+
+
+class NoSuchPatientError(TwoarmError, ValueError):
+    """Nobody in the cohort has the label asked for."""
+
+    def __init__(self, *, label: object, known: Sequence[object]) -> None:
+        shown = ", ".join(map(str, known[:5])) + (", ..." if len(known) > 5 else "")
+        super().__init__(
+            f"no patient is labeled {label!r}. The {len(known)} labels of the cohort are {shown}. Give one of them."
         )
 
 

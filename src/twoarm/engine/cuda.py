@@ -123,7 +123,7 @@ def integrate_on(device: Threads, cohort: Cohort) -> Solved:
         program = device.load(_content(cohort), lambda: write(cohort, given))
         room = int(_SHARE * device.free_bytes())
         tiles = _tiles(program, len(cohort.state), room)
-        parts = _parts(cohort, solved, room - tiles * program.tile_bytes, device.name)
+        parts = _parts(cohort, solved, room, tiles * program.tile_bytes, device.name)
         base = device.allocate(min(room, tiles * program.tile_bytes + max(size for _, size in parts)))
         try:
             for part, _ in parts:
@@ -155,8 +155,8 @@ def _tiles(program: Program, patients: int, room: int) -> int:
     return max(1, min(most, room // 2 // program.tile_bytes))
 
 
-def _parts(cohort: Cohort, solved: Solved, room: int, name: str) -> list[tuple[slice, int]]:
-    """Patients in turns that fit into `room`, and bytes of each turn."""
+def _parts(cohort: Cohort, solved: Solved, room: int, taken: int, name: str) -> list[tuple[slice, int]]:
+    """Patients in turns that fit into `room` beside what is `taken`, and bytes of each turn."""
 
     def size(patients: int) -> int:
         part = slice(0, patients)
@@ -166,15 +166,16 @@ def _parts(cohort: Cohort, solved: Solved, room: int, name: str) -> list[tuple[s
 
     plan = cohort.schedule
     entry = sum(getattr(plan, column).itemsize for column in _COLUMNS)
-    fixed = size(0) + 2 * _TABLE
+    fixed = size(0) + _TABLE
     each = size(1) - size(0) - entry * int(plan.first[1])
     ends = each * np.arange(len(plan.first)) + entry * plan.first
     parts: list[tuple[slice, int]] = []
     start = 0
     while start < len(cohort.state):
-        stop = int(np.searchsorted(ends, ends[start] + room - fixed, side="right")) - 1
+        stop = int(np.searchsorted(ends, ends[start] + room - taken - fixed, side="right")) - 1
         if stop <= start:
-            raise DeviceMemoryError(device=name, wanted=fixed + int(ends[start + 1] - ends[start]), free=room)
+            wanted = taken + fixed + int(ends[start + 1] - ends[start])
+            raise DeviceMemoryError(device=name, wanted=wanted, free=room)
         stop = min(stop, len(cohort.state))
         parts.append((slice(start, stop), fixed + int(ends[stop] - ends[start])))
         start = stop
