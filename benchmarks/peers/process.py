@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import time
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from peers.tools import TOOLS, Task
+from peers.registry import PACKAGES, TOOLS
+from peers.task import Task
+
+
+@dataclass(frozen=True)
+class Answer:
+    """States (patient, visit, state), and what they took: CPU and wall seconds, and GiB resident at most."""
+
+    states: np.ndarray
+    cpu: float
+    wall: float
+    memory: float
 
 
 class ToolProcess:
@@ -48,31 +63,40 @@ class ToolProcess:
             return None
         return answer
 
-    def run(self, rtol: float, count: int, seconds: float) -> tuple[float, np.ndarray] | None:
-        """CPU seconds and states (patient, visit, state), or None with the reason in `failure`."""
+    def run(self, rtol: float, count: int, seconds: float) -> Answer | None:
+        """Integrate so many patients; None with the reason in `failure`."""
         if not self.failure:
             self._pipe.send((rtol, count))
         return self.answer(seconds)
 
     def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
+        """End the process and those it started."""
+        if self._process.is_alive():
+            try:
+                os.killpg(self._process.pid or 0, signal.SIGKILL)
+            except (AttributeError, OSError):  # no such thing here, or not yet a group of its own
+                self._process.kill()
         self._process.join()
 
 
 def _serve(pipe: Connection, name: str, task: Task, memory: float) -> None:
     try:
+        if hasattr(os, "setsid"):
+            os.setsid()  # so that a compiler it started can be stopped with it
         _limit(memory)
+        began = time.perf_counter()
         run = TOOLS[name](task)
         run(1e-3, 1)  # compile and warm up
-        pipe.send(True)
+        pipe.send(time.perf_counter() - began)
         while True:
             rtol, count = pipe.recv()
-            began = time.process_time()
+            wall, cpu = time.perf_counter(), time.process_time()
             found = run(rtol, count)
-            pipe.send((time.process_time() - began, found))
+            pipe.send(Answer(found, time.process_time() - cpu, time.perf_counter() - wall, _resident()))
     except EOFError:
         return
+    except ImportError as reason:
+        pipe.send(f"absent, pip install {PACKAGES.get(name, name)} ({reason})")
     except Exception as reason:  # whatever stops a tool is a line of the report
         pipe.send(f"{type(reason).__name__}: {' '.join(str(reason).split())}"[:200])
 
@@ -84,3 +108,12 @@ def _limit(memory: float) -> None:
         return
     most = int(memory * 2**30)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _resident() -> float:
+    """GiB resident at most; not of getrusage, which a new program inherits from the one that started it."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return float("nan")
+    return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20
