@@ -206,11 +206,12 @@ def test_own_factors_multiply(patients):
 
 
 def test_what_was_taken_as_in_the_reference_patient_is_said(patients):
-    whole = patients.assign(ada_susceptibility=0.5)
+    whole = patients.assign(ada_susceptibility=0.5, female=0, ecog=0, lung=0, sld_baseline=89.6, egfr=88.5)
     assert Regimen(ANTIBODY, "200 mg").parameters(whole).attrs["as_reference"] == []
     bare = Regimen(ANTIBODY, "200 mg").parameters(pd.DataFrame(index=[0, 1]))
     own = ["weight", "albumin", "clearance_factor", "volume_factor", "ada_susceptibility"]
-    assert bare.attrs["as_reference"] == own
+    effects = ["female", "ecog", "lung", "sld_baseline", "egfr"]
+    assert sorted(set(bare.attrs["as_reference"])) == sorted([*own, *effects])
     assert bare.drug_cl.tolist() == pytest.approx([0.22, 0.22])
 
 
@@ -296,3 +297,29 @@ def test_a_combination_gives_each_slot_one_molecule():
         combine(fusion, antibody)
     beside = Regimen(ANTIBODY, "200 mg", slot="competitor")
     assert combine(fusion, beside) == (fusion, beside)
+
+
+def test_covariates_of_the_card_change_clearance_and_volume():
+    """Folds where they apply, powers of the patient's value over the reference; a child of the published form."""
+    patients = pd.DataFrame(
+        {
+            "weight": 76.8,
+            "albumin": 40.0,
+            "female": [0, 1, 0, 0, 0],
+            "lung": [0, 0, 1, 0, 0],
+            "ecog": [0, 0, 0, 1, 0],
+            "sld_baseline": [89.6, 89.6, 89.6, 89.6, 2 * 89.6],
+            "egfr": 88.5,
+        }
+    )
+    told = Regimen(ANTIBODY, "200 mg").parameters(patients)
+    assert (told.drug_cl / 0.22).tolist() == pytest.approx([1, 0.848, 1.145, 0.926, 2**0.0872])
+    assert (told.drug_vc / 3.48).tolist() == pytest.approx([1, 0.866, 1, 1, 1])
+
+
+def test_clearance_changes_with_time_as_the_card_and_the_patient_say():
+    card = read_molecule("nivolumab")
+    told = Regimen(card, "3 mg/kg").parameters(pd.DataFrame({"clearance_change": [0.0, 0.1]}))
+    assert told.drug_change_cl.tolist() == pytest.approx([-0.295, -0.195])
+    assert told.drug_change_half.tolist() == pytest.approx([58.75, 58.75])
+    assert Regimen(ANTIBODY, "200 mg").parameters(pd.DataFrame(index=[0])).drug_change_cl[0] == 0

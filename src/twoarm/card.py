@@ -383,7 +383,7 @@ class Immunogenicity(BaseModel):
 
 
 class Covariates(BaseModel):
-    """How clearance and volume differ with what is known of a patient, and with time, in a published analysis.
+    """How clearance and volume differ with what is known of a patient, and with time, in one analysis.
 
     A fold multiplies where it applies, an exponent is on the patient's value over the reference, and
     ``change_cl`` is the change of the logarithm of clearance that time brings, half of it at ``change_half``.

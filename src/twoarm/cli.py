@@ -188,6 +188,45 @@ def simulate(
 
 
 @app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="Name in the library, or a .toml file of your own.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; if left out, results/experiments/NAME.")
+    ] = None,
+    patients: Annotated[
+        int | None, typer.Option(help="Patients; as the experiment says if left out.", min=1)
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="Draws of the molecule's card; as the experiment says.", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 11,
+    backend: Annotated[Backend, typer.Option(help="reference is slow and believed.")] = Backend.auto,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
+) -> None:
+    """Put a claim to the model: groups, knock-outs, and the number that would refute it.
+
+    Examples: `twoarm experiment priming`, `twoarm experiment sinks --draws 12 --patients 2 --out try`
+    """
+    from twoarm.experiment import run_experiment, verdict_table
+
+    folder = out or Path("results") / "experiments" / Path(name).stem
+    with _progress(quiet) as progress:
+        verdicts = run_experiment(
+            name,
+            folder,
+            seed=seed,
+            patients=patients,
+            draws=draws,
+            backend=backend.value,
+            progress=progress,
+        )
+    if not quiet:
+        _say_table(verdict_table(verdicts), title=f"{name}: claims and verdicts", drawn=True)
+        _say("Not for clinical decisions.")
+    _say(str(folder / "experiment.html"))
+
+
+@app.command()
 def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
     """Write the page of a run again, from its files.
 

@@ -123,7 +123,7 @@ def sources_behind(name: str | Path) -> set[str]:
     if path.is_file():
         return sources_in(path)
     known: list[str] = []
-    for folder in ("molecules", "populations", "protocols", "outcomes", "studies", "biology"):
+    for folder in ("molecules", "populations", "protocols", "outcomes", "studies", "experiments", "biology"):
         try:
             return sources_in(catalog.find(folder, str(name)))
         except NotInLibraryError:

@@ -5,6 +5,15 @@ from __future__ import annotations
 from twoarm.experiment.conduct import Courses, conduct
 from twoarm.experiment.judge import judge
 from twoarm.experiment.plan import Claim, Experiment, read_experiment
-from twoarm.experiment.run import run_experiment
+from twoarm.experiment.run import run_experiment, verdict_table
 
-__all__ = ["Claim", "Courses", "Experiment", "conduct", "judge", "read_experiment", "run_experiment"]
+__all__ = [
+    "Claim",
+    "Courses",
+    "Experiment",
+    "conduct",
+    "judge",
+    "read_experiment",
+    "run_experiment",
+    "verdict_table",
+]

@@ -90,6 +90,33 @@ def run_experiment(
     return verdicts
 
 
+def verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Say the verdicts in a small table of text.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        From `run_experiment`.
+
+    Returns
+    -------
+    DataFrame of str
+        Claim, number with 90 % of the draws, share in which it holds, verdict, rule, what it goes with.
+    """
+    return pd.DataFrame(
+        {
+            "claim": verdicts["claim"],
+            "number": [
+                f"{row.middle:.3g} ({row.low:.3g} to {row.high:.3g})" for row in verdicts.itertuples()
+            ],
+            "holds in": [f"{100 * share:.0f} %" for share in verdicts["holds"]],
+            "verdict": verdicts["verdict"],
+            "stated in advance": verdicts["rule"],
+            "goes with": verdicts["drivers"],
+        }
+    )
+
+
 def summarize(experiment: Experiment, values: pd.DataFrame) -> pd.DataFrame:
     """Put every readout of every group into one row: median, 5 and 95 % of patients and draws.
 
