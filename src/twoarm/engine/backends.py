@@ -28,6 +28,7 @@ _HOMES: Final = {
     "cuda": "twoarm.engine.cuda",
     "reference": "twoarm.engine.reference",
 }
+_EVENTFUL: Final = "twoarm.engine.eventful"  # "cpu" for models with events
 _PACKAGES: Final = {
     "cpu": ("numpy", "llvmlite", "numba"),
     "cuda": ("numpy", "llvmlite"),
@@ -88,24 +89,24 @@ def choose_backend(model: Model, asked: str, precision: str = "double") -> Backe
         raise UnknownBackendError(what="backend", name=asked, known=NAMES)
     if precision not in PRECISIONS:
         raise UnknownBackendError(what="precision", name=precision, known=PRECISIONS)
-    if asked in ("cpu", "cuda") and model.events:
+    if asked == "cuda" and model.events:
         events = [event.name for event in model.events]
         raise EventsNeedReferenceError(model=model.name, events=events, backend=asked)
     if asked in ("cpu", "cuda") and model.delays:
         raise DelaysNeedReferenceError(model=model.name, backend=asked)
     if asked != "auto":
         name, reason = asked, "asked for"
-    elif model.events:
-        name, reason = "reference", f"auto: the model has events ({len(model.events)})"
     elif model.delays:
         name, reason = "reference", "auto: the model looks back in time"
     else:
         name, reason = "cpu", "auto: compiled for the model"
     if not model.states:
         return Backend(name, f"{reason}; no state to integrate", _stand_still)
-    home = importlib.import_module(_HOMES[name])  # each brings a heavy library of its own
+    place = _EVENTFUL if name == "cpu" and model.events else _HOMES[name]
+    home = importlib.import_module(place)  # each brings a heavy library of its own
     if precision not in getattr(home, "PRECISIONS", ("double",)):
-        raise PrecisionError(backend=name, precision=precision, reason=reason)
+        why = f"{reason}; the model has events" if model.events else reason
+        raise PrecisionError(backend=name, precision=precision, reason=why)
     integrate = partial(_in_balance, home.integrate) if model.relaxing else home.integrate
     return Backend(name, reason, integrate)
 

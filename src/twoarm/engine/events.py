@@ -1,6 +1,6 @@
 """Events of a model: which triggers turned true, what waits for its delay, and what is assigned.
 
-Follows SBML Level 3 Version 2, section 4.12 (keating2020sbml). Only the reference back end handles events.
+Follows SBML Level 3 Version 2, section 4.12 (keating2020sbml). Both back ends on the host use it.
 """
 
 from __future__ import annotations
