@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from twoarm.engine.elementary import declarations, definitions
 from twoarm.engine.expressions import Body, Write, functions
 from twoarm.engine.hubs import extend
-from twoarm.engine.sparse import Factorization
+from twoarm.engine.sparse import Factorization, group_entries
 from twoarm.engine.vector import Vector
 from twoarm.model import Model, Node, jacobian
 from twoarm.model.graph import reachable
@@ -265,24 +265,33 @@ def solve_function(plan: Factorization, equations: Equations, vector: Vector) ->
         index = plan.order[position]
         return ("%x", index) if index < states else ("%z", index - states)
 
-    def reduce(body: Body, i: int, columns: tuple[int, ...], total: str | None) -> str | None:
-        for k in columns:
-            factor, value = body.load("%w", plan.slots[i, k]), body.load(*place(k))
-            minus = body.negative(factor)
-            total = body.binary("fmul", minus, value) if total is None else body.fma(minus, value, total)
-        return total
+    def begin(body: Body, i: int, forward: bool) -> str:
+        if forward and plan.order[i] >= states and not equations.drifts:
+            return body.const(0.0)
+        return body.load(*place(i))
 
-    for i, lower in enumerate(plan.lower):
-        body = parts.body()
-        unset = plan.order[i] >= states and not equations.drifts
-        if lower or unset:
-            total = reduce(body, i, lower, None if unset else body.load(*place(i)))
-            body.store(total if total is not None else body.const(0.0), *place(i))
-    for i in reversed(range(len(plan.order))):
-        body = parts.body()
-        total = reduce(body, i, plan.upper[i], body.load(*place(i)))
-        assert total is not None
-        body.store(body.binary("fmul", total, body.load("%w", plan.slots[i, i])), *place(i))
+    for groups, factors, forward in ((plan.forward, plan.lower, True), (plan.backward, plan.upper, False)):
+        for group in groups:
+            body = parts.body()
+            totals = {i: begin(body, i, forward) for i in group[0]}
+            known: dict[int, str] = {}
+
+            def finish(
+                i: int, body: Body = body, totals: dict[int, str] = totals, forward: bool = forward
+            ) -> str:
+                if not forward:
+                    totals[i] = body.binary("fmul", totals[i], body.load("%w", plan.slots[i, i]))
+                body.store(totals[i], *place(i))
+                return totals[i]
+
+            for i, k in group_entries(group, factors):
+                if k not in known:
+                    known[k] = finish(k) if k in totals else body.load(*place(k))
+                minus = body.negative(body.load("%w", plan.slots[i, k]))
+                totals[i] = body.fma(minus, known[k], totals[i])
+            for i in group[0]:
+                if i not in known:
+                    finish(i)
     return parts.define()
 
 

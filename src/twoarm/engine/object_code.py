@@ -17,7 +17,7 @@ import llvmlite.binding as llvm
 from twoarm.engine.vector import Vector
 
 #: Raise when the code that kernels are made of changes; older files are then never read again.
-CODE_VERSION = 4
+CODE_VERSION = 5
 _CACHE_VARIABLE = "TWOARM_CACHE_DIR"
 
 
