@@ -12,7 +12,7 @@ WORKERS = 2
 EXTRAS = --extra dev --extra docs --extra peers
 COMPILE = pip compile --quiet --no-annotate --no-header $(EXTRAS) pyproject.toml
 
-.PHONY: help run test slow check bench docs app conformance lock clean setup
+.PHONY: help run test slow check bench gpu docs app conformance lock clean setup
 
 help:
 	@echo 'make run          simulate MarsLight-11 end to end; page and tables in results/marslight-11'
@@ -21,6 +21,7 @@ help:
 	@echo 'make check        style, types, floors'
 	@echo 'make conformance  NONMEM dosing and SBML cases, where ../shared has them; DIR=folder for another suite'
 	@echo 'make bench        speed as ratios against other engines, in one run'
+	@echo 'make gpu          the same tests on an NVIDIA device, where one answers, and how fast it is'
 	@echo 'make docs         the manual, as pages in site/'
 	@echo 'make app          open the pages under results/ on this machine'
 	@echo 'make lock         resolve requirements.lock anew'
@@ -51,6 +52,10 @@ conformance: setup
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "== $$script"; "$(PY)" "$$script" || exit 1; done
+
+gpu: setup
+	@"$(PY)" -m pytest -q tests/engine -m gpu
+	@"$(PY)" benchmarks/gpu.py
 
 docs: setup
 	@"$(PY)" docs/build_reference.py

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,7 @@ class Device:
         context = ctypes.c_void_p()
         self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), handle)
         self._context = context
+        self._programs: dict[str, Program] = {}
 
     @contextmanager
     def current(self) -> Iterator[None]:
@@ -95,6 +97,11 @@ class Device:
 
     def load(self, content: str, write: Callable[[], DeviceText]) -> Program:
         """Give the device PTX, from the disk or made now; its driver makes and keeps machine code."""
+        if content not in self._programs:
+            self._programs[content] = self._load(content, write)
+        return self._programs[content]
+
+    def _load(self, content: str, write: Callable[[], DeviceText]) -> Program:
         target = ptx.machine(self.capability)
 
         def make() -> tuple[dict[str, Any], bytes]:
@@ -171,8 +178,9 @@ class Device:
         return (text.value or b"an unknown error").decode(errors="replace")
 
 
+@lru_cache(maxsize=1)
 def open_device() -> Device:
-    """Find the first device and a context on it.
+    """Find the first device and a context on it, once a process.
 
     Returns
     -------
