@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from twoarm.engine.elementary import declarations, definitions
 from twoarm.engine.expressions import Body, Write, functions
 from twoarm.engine.hubs import extend
-from twoarm.engine.sparse import Factorization, group_entries
+from twoarm.engine.sparse import Factorization, Group, group_entries
 from twoarm.engine.vector import Vector
 from twoarm.model import Model, Node, jacobian
 from twoarm.model.graph import reachable
@@ -160,8 +160,8 @@ def _add_to(array: str, row: int) -> Write:
 def constants_function(equations: Equations, vector: Vector, flags: str) -> str:
     """``constants(p, q)``: everything that depends on parameters alone, of one patient.
 
-    Reads the patient's parameters `p` and writes one lane of `q`, whose address is given. Parameters may be of
-    any size and are combined once a patient, so this is in double precision whatever the kernel's.
+    Reads the patient's parameters `p` and writes one lane of `q`, whose address is given. Parameters may be
+    of any size and are combined once a patient, so this is in double precision whatever the kernel's.
     """
     roots = [(node, _to_lane("%q", row, vector)) for node, row in equations.stored.items()]
     arguments, one = ("ptr %p", "ptr %q"), Vector(1)
@@ -259,40 +259,50 @@ def solve_function(plan: Factorization, equations: Equations, vector: Vector) ->
     Without time derivatives the right-hand side of hubs is zero, and is not read.
     """
     parts = Parts("solve", ("ptr %w", "ptr %x", "ptr %z"), vector)
-    states = equations.states
-
-    def place(position: int) -> tuple[str, int]:
-        index = plan.order[position]
-        return ("%x", index) if index < states else ("%z", index - states)
-
-    def begin(body: Body, i: int, forward: bool) -> str:
-        if forward and plan.order[i] >= states and not equations.drifts:
-            return body.const(0.0)
-        return body.load(*place(i))
-
-    for groups, factors, forward in ((plan.forward, plan.lower, True), (plan.backward, plan.upper, False)):
-        for group in groups:
-            body = parts.body()
-            totals = {i: begin(body, i, forward) for i in group[0]}
-            known: dict[int, str] = {}
-
-            def finish(
-                i: int, body: Body = body, totals: dict[int, str] = totals, forward: bool = forward
-            ) -> str:
-                if not forward:
-                    totals[i] = body.binary("fmul", totals[i], body.load("%w", plan.slots[i, i]))
-                body.store(totals[i], *place(i))
-                return totals[i]
-
-            for i, k in group_entries(group, factors):
-                if k not in known:
-                    known[k] = finish(k) if k in totals else body.load(*place(k))
-                minus = body.negative(body.load("%w", plan.slots[i, k]))
-                totals[i] = body.fma(minus, known[k], totals[i])
-            for i in group[0]:
-                if i not in known:
-                    finish(i)
+    rows = _Rows(plan, equations.states, hubs_are_zero=not equations.drifts)
+    for group in plan.forward:
+        rows.solve(parts.body(), group, plan.lower, forward=True)
+    for group in plan.backward:
+        rows.solve(parts.body(), group, plan.upper, forward=False)
     return parts.define()
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of the right-hand side, by pivot position."""
+
+    plan: Factorization
+    states: int
+    hubs_are_zero: bool
+
+    def solve(self, body: Body, group: Group, factors: Sequence[Sequence[int]], forward: bool) -> None:
+        """Solve the rows of a group, each column read once for all of them."""
+        totals = {i: self._begin(body, i, forward) for i in group[0]}
+        known: dict[int, str] = {}
+        for i, k in group_entries(group, factors):
+            if k not in known:
+                found = self._end(body, k, totals[k], forward) if k in totals else body.load(*self._place(k))
+                known[k] = found
+            minus = body.negative(body.load("%w", self.plan.slots[i, k]))
+            totals[i] = body.fma(minus, known[k], totals[i])
+        for i in group[0]:
+            if i not in known:
+                self._end(body, i, totals[i], forward)
+
+    def _place(self, position: int) -> tuple[str, int]:
+        index = self.plan.order[position]
+        return ("%x", index) if index < self.states else ("%z", index - self.states)
+
+    def _begin(self, body: Body, i: int, forward: bool) -> str:
+        if forward and self.hubs_are_zero and self.plan.order[i] >= self.states:
+            return body.const(0.0)
+        return body.load(*self._place(i))
+
+    def _end(self, body: Body, i: int, total: str, forward: bool) -> str:
+        if not forward:
+            total = body.binary("fmul", total, body.load("%w", self.plan.slots[i, i]))
+        body.store(total, *self._place(i))
+        return total
 
 
 def values_function(

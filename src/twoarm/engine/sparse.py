@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
 Group = tuple[tuple[int, ...], tuple[int, ...]]
 
 _MOST_TOGETHER = 8  #: rows of a group; their sums stay in registers

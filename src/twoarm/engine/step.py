@@ -92,7 +92,7 @@ class Steps(Body):
         return self.let(f"shufflevector {v.type} {one}, {v.type} poison, <{v.lanes} x i32> zeroinitializer")
 
     def larger(self, a: str, b: str) -> str:
-        """The larger of two vectors that are not NaN."""
+        """Take the larger of two vectors that are not NaN."""
         v = self.vector
         first = self.let(f"fcmp ogt {v.type} {a}, {b}")
         return self.let(f"select {v.truth} {first}, {v.type} {a}, {v.type} {b}")
@@ -187,9 +187,9 @@ def _finish(b: Steps, method: Method, stages: list[str]) -> None:
 
 
 def accept_function(states: int, vector: Vector) -> str:
-    """``accept(mask, y, s, error, floor, share)``: take the new state where `mask` is not 0, raise error floors.
+    """``accept(mask, y, s, error, floor, share)``: move where `mask` is not 0.
 
-    A floor never falls below `share` of the largest size its state has had.
+    Error floors rise with the state: one never is below `share` of the largest size its state has had.
     """
     b = Steps(vector, states)
     v = b.vector

@@ -585,9 +585,9 @@ def integrate(cohort: Cohort) -> Solved:
     return integrate_and_count(cohort)[0]
 
 
-def integrate_and_count(cohort: Cohort) -> tuple[Solved, int]:
-    """`integrate`, and how many steps the lanes had room for; those taken are a share of it."""
-    kernel = vector_kernel(cohort.model, cohort.method, cohort.precision)
+def integrate_and_count(cohort: Cohort, lanes: int | None = None) -> tuple[Solved, int]:
+    """`integrate` with any number of lanes, and how many steps these had room for: idle lanes take none."""
+    kernel = vector_kernel(cohort.model, cohort.method, cohort.precision, lanes)
     solved = Solved.empty(cohort)
     counter = np.zeros(1, dtype=np.int64)
     at, stages = kernel.addresses, find_method(cohort.method).stages
