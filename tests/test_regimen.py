@@ -300,7 +300,7 @@ def test_a_combination_gives_each_slot_one_molecule():
 
 
 def test_covariates_of_the_card_change_clearance_and_volume():
-    """Folds where they apply, powers of the patient's value over the reference; a child of the published form."""
+    """Folds where they apply, powers of the patient's value over the reference."""
     patients = pd.DataFrame(
         {
             "weight": 76.8,

@@ -1,4 +1,4 @@
-"""Experiments of the library, run: comparators against what was published of them, and a folder from end to end."""
+"""Experiments of the library, run: comparators against what was published of them, and one folder whole."""
 
 import json
 
