@@ -354,6 +354,7 @@ class UnsafeModelError(TwoarmError, ValueError):
             f'model "{model}" has {what}. A model file may hold equations and import parts that lie beside it, '
             "nothing else. Remove it."
         )
+        self.what = what
 
 
 class UnsupportedModelError(TwoarmError, ValueError):

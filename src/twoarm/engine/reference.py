@@ -17,6 +17,7 @@ from twoarm.engine.status import Status
 from twoarm.model import settle
 
 _DENSE_BELOW = 30
+_STUCK, _INSTANT = 2_000, 1e-11  # rates at one instant, and its length; Newton iterations are a few a step
 _TOO_SHORT = 1e-13  # relative; CVODE takes no stretch shorter than rounding
 
 
@@ -201,7 +202,14 @@ class _Course:
         entries = np.empty(max(len(rows), 1))
         dense = len(self.state) < _DENSE_BELOW
 
+        stuck = [np.nan, 0.0]  # a time, and how often it was asked about in a row
+
         def rates(t: float, y: np.ndarray, yp: np.ndarray) -> None:
+            near = abs(t - stuck[0]) <= _INSTANT * abs(t)
+            stuck[:] = (stuck[0], stuck[1] + 1) if near else (t, 0)
+            if stuck[1] > _STUCK:  # its steps are too short for time to pass: it would go on for hours
+                yp[:] = np.nan
+                return
             yp[:] = infusion
             kernel.add_rates(t, self._now(t, y), self.constants, yp)
 

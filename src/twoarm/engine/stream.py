@@ -116,6 +116,7 @@ def stream(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from twoarm.model.sbml import read_model
     >>> decay = read_model("model decay; x = 2; x' = -k*x; k = 0.1; end")
     >>> cohort = pd.DataFrame({"k": np.linspace(0.1, 0.2, 1000)})
