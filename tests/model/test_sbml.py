@@ -162,8 +162,7 @@ SBML = '<sbml xmlns="http://www.sbml.org/sbml/level3/version2/core" level="3" ve
         ("<html></html>", ModelTextError, "line"),
         (SBML.format(""), ModelTextError, "no model"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><sbml/>', UnsafeModelError, "document type"),
-        ("<a>" * 1000 + "</a>" * 1000, UnsafeModelError, "nested"),
-        ("model x; a := " + "+".join(["time"] * 5000) + "; end", UnsafeModelError, "nested"),
+        ("<a>" * 1001 + "</a>" * 1001, UnsafeModelError, "nested"),
         (
             SBML.format(
                 '<model id="m"><listOfRules><algebraicRule><math xmlns="http://www.w3.org/1998/Math/MathML">'

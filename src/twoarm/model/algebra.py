@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from twoarm.model.differentiate import gradients
 from twoarm.model.graph import Graph, support
@@ -35,6 +32,8 @@ def match(costs: Sequence[Mapping[str, float]]) -> list[str | None]:
     >>> match([{"x": 1.0, "y": 0.0}, {"y": 0.0}])
     ['x', 'y']
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import, and few models need it
+
     names = sorted(set().union(*costs))
     table = np.full((len(costs), max(len(names), len(costs))), _IMPOSSIBLE)
     for row, cost in enumerate(costs):
@@ -65,6 +64,9 @@ def blocks(graph: Graph, equations: Sequence[int], unknowns: Sequence[int]) -> l
     list of list of int
         Positions in `equations`.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     found = support(graph.nodes, "state")
     pairs = [
         (i, j)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 
 from twoarm.errors import UnsupportedModelError
 from twoarm.model.equations import Model
-from twoarm.model.graph import Graph, reachable, support
+from twoarm.model.graph import Graph, reachable
 
 __all__ = ["along", "derivative", "gradients", "jacobian", "parameter_derivatives", "time_derivative"]
 
@@ -102,10 +102,12 @@ def parameter_derivatives(
 def time_derivative(graph: Graph, node: int, rate: Callable[[int], int]) -> int:
     """Node of d(node)/dt along a solution, appended to `graph`; `rate` gives the node of a state's rate."""
     total = _forward(graph, [node], "time", (0,))[node].get(0, graph.const(0))
-    bits = support(graph.nodes[: node + 1], "state")[node]
-    for index in range(bits.bit_length()):
-        if bits >> index & 1:
-            total = graph.add(total, graph.mul(derivative(graph, node, index), rate(index)))
+    acting = {
+        int(graph.nodes[i].value) for i in reachable(graph.nodes, [node]) if graph.nodes[i].op == "state"
+    }
+    slopes = gradients(graph, [node], sorted(acting))[node]
+    for index in sorted(slopes):
+        total = graph.add(total, graph.mul(slopes[index], rate(index)))
     return total
 
 

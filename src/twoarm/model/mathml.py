@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import libsbml as sbml
 
-from twoarm.errors import ModelTextError, UnsupportedModelError
+from twoarm.errors import ModelTextError, UnsafeModelError, UnsupportedModelError
 from twoarm.model.graph import Graph
 
 __all__ = ["Translator", "looks_back", "names_in"]
 
+_MOST_NODES = 2_000_000  # of one model: functions of functions can unfold without end
+_LONG = 64  # arguments of a sum from which on it is taken by halves, for shorter chains of derivatives
 _AVOGADRO = 6.02214179e23  # the value SBML Level 3 fixes for its csymbol, whatever CODATA says since
 
 _ONE_ARGUMENT = {
@@ -131,10 +133,34 @@ class Translator:
     slope: Callable[[int], int]
     delayed: Callable[[int, int], int]
     functions: Mapping[str, sbml.ASTNode]
+    calls: dict[tuple[str, tuple[int, ...]], int] = field(default_factory=dict)  # done already
 
     def node(self, ast: sbml.ASTNode, local: Mapping[str, int] | None = None) -> int:
         """Node of an expression; `local` names come before the model's own."""
-        g, kind, local = self.graph, ast.getType(), local or {}
+        pending: list[tuple[sbml.ASTNode, int]] = [(ast, -1)]
+        done: list[int] = []  # nodes of arguments that wait for their operation; no recursion, for long sums
+        while pending:
+            part, count = pending.pop()
+            if count < 0:
+                found = self._leaf(part, local or {})
+                if found is None:
+                    count = part.getNumChildren()
+                    pending.append((part, count))
+                    pending += [(part.getChild(i), -1) for i in reversed(range(count))]
+                else:
+                    done.append(found)
+                continue
+            first = len(done) - count
+            args = done[first:]
+            del done[first:]
+            done.append(self._operation(part, args))
+        if len(self.graph.nodes) > _MOST_NODES:
+            raise UnsafeModelError(model="", what=f"expressions of more than {_MOST_NODES:,} operations")
+        return done[0]
+
+    def _leaf(self, ast: sbml.ASTNode, local: Mapping[str, int]) -> int | None:
+        """Node of what has no arguments, None of what has."""
+        g, kind = self.graph, ast.getType()
         if kind in _NUMBERS:
             return g.const(ast.getValue())
         if kind in _CONSTANTS:
@@ -145,31 +171,47 @@ class Translator:
             name = ast.getName()
             return local[name] if name in local else self.symbol(name)
         if kind == sbml.AST_FUNCTION_RATE_OF:
-            name = ast.getChild(0).getName()
+            of = ast.getChild(0)
+            if of is None or of.getType() != sbml.AST_NAME:
+                raise ModelTextError(problem="rateOf() is not of one symbol")
+            name = of.getName()
             return self.slope(local[name]) if name in local else self.rate(name)
-        args = [self.node(child, local) for child in _children(ast)]
-        if kind == sbml.AST_FUNCTION_DELAY:
+        return None
+
+    def _operation(self, ast: sbml.ASTNode, args: list[int]) -> int:
+        kind = ast.getType()
+        if kind == sbml.AST_FUNCTION_DELAY and len(args) == 2:
             return self.delayed(*args)
         if kind == sbml.AST_FUNCTION:
-            return self._call(ast.getName(), args)
-        found = self._arithmetic(kind, args)
-        if found is None:
-            found = self._logic(kind, args)
+            return self._call(ast.getName(), tuple(args))
+        try:
+            found = self._arithmetic(kind, args)
+            if found is None:
+                found = self._logic(kind, args)
+        except (TypeError, ValueError, IndexError):
+            problem = f"{ast.getName() or sbml.formulaToL3String(ast)} does not take {len(args)} arguments"
+            raise ModelTextError(problem=problem) from None
         if found is None:
             raise UnsupportedModelError(construct=ast.getName() or sbml.formulaToL3String(ast))
         return found
 
-    def _call(self, name: str, args: list[int]) -> int:
+    def _call(self, name: str, args: tuple[int, ...]) -> int:
+        key = (name, args)
+        if key in self.calls:
+            return self.calls[key]
         body = self.functions.get(name)
         if body is None:
             raise ModelTextError(problem=f'function "{name}" has no definition')
-        parameters, value = _children(body)[:-1], _children(body)[-1:]
+        children = _children(body)
+        parameters = [child for child in children if child.isBvar()]
+        value = [child for child in children if not child.isBvar()]
         if not value or len(parameters) != len(args):
             raise ModelTextError(
                 problem=f'function "{name}" takes {len(parameters)} arguments, not {len(args)}'
             )
         names = (p.getName() for p in parameters)
-        return self.node(value[0], dict(zip(names, args, strict=True)))
+        self.calls[key] = self.node(value[0], dict(zip(names, args, strict=True)))
+        return self.calls[key]
 
     def _arithmetic(self, kind: int, args: list[int]) -> int | None:
         g = self.graph
@@ -227,6 +269,9 @@ class Translator:
     def _fold(self, op: str, args: list[int], empty: float) -> int:
         if not args:
             return self.graph.const(empty)
+        if len(args) > _LONG:
+            half = len(args) // 2
+            return self.graph(op, self._fold(op, args[:half], empty), self._fold(op, args[half:], empty))
         total = args[0] if op not in ("and", "or") or len(args) > 1 else self.graph.truth(args[0])
         for a in args[1:]:
             total = self.graph(op, total, a)

@@ -2,21 +2,74 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 from xml.parsers import expat
 
 from twoarm.catalog import read_text
 from twoarm.errors import ModelTextError, UnsafeModelError
+from twoarm.model.outline import check_unfolded, outline_antimony, outline_xml
 
-__all__ = ["check_xml", "external_parts", "imported_parts"]
+__all__ = ["Source", "check_xml", "external_parts", "gather", "imported_parts"]
 
 _MOST_PARTS = 100  # files that one model may be made of
-_DEEPEST = 300  # nested XML elements; the interpreter's stack is the reason
+_DEEPEST = 1000  # nested XML elements; libsbml's own recursion ends a process at a few thousand
 
 _IMPORT = re.compile(r'\bimport\s+"([^"]*)"')
+
+
+class Source(NamedTuple):
+    """Everything a model is made of, and so the key of what was read before."""
+
+    name: str
+    text: str
+    parts: tuple[tuple[str, str], ...] = ()  # file name and text of what it imports
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether this is SBML, not Antimony."""
+        return _is_xml(self.text)
+
+    @property
+    def content(self) -> str:
+        """All of it as one text; no two sources have the same."""
+        return json.dumps([self.name, self.text, self.parts])
+
+
+def gather(name: str, text: str, beside: Path | None, folders: tuple[Path, ...]) -> Source:
+    """Gather all that a text is made of, and check that it is safe to read.
+
+    Parameters
+    ----------
+    name, text : str
+        Name for errors, and the text.
+    beside : Path or None
+        Where models of other SBML files may lie.
+    folders : tuple of Path
+        Where parts of Antimony may lie.
+
+    Raises
+    ------
+    UnsafeModelError, ModelTextError, FileMissingError
+        If it is not.
+    """
+    if _is_xml(text):
+        check_xml(text, name)
+        source = Source(name, text, tuple(external_parts(text, name, beside)))
+        outline = outline_xml({name: text, **dict(source.parts)})
+    else:
+        source = Source(name, text, tuple(imported_parts(text, name, folders)))
+        outline = outline_antimony([text, *(body for _, body in source.parts)])
+    check_unfolded(outline, name)
+    return source
+
+
+def _is_xml(text: str) -> bool:
+    return text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def imported_parts(text: str, name: str, folders: tuple[Path, ...]) -> Iterator[tuple[str, str]]:
@@ -124,5 +177,5 @@ def check_xml(text: str, name: str) -> None:
     parser.StartDoctypeDeclHandler = doctype
     try:
         parser.Parse(text.lstrip("\ufeff \t\r\n").encode(), True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, UnicodeEncodeError) as error:
         raise ModelTextError(model=name, problem=f"it is not XML ({error})") from None

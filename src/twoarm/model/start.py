@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twoarm.errors import CircularModelError
-from twoarm.model.equations import Model, Node, evaluate, reachable, support
+from twoarm.model.equations import Model, Node, evaluate, reachable
 from twoarm.model.settle import settle
 
 __all__ = ["evaluate_some", "start"]
@@ -85,12 +85,14 @@ def start(
 
 
 def _start_order(model: Model, computed: Mapping[str, int]) -> list[str]:
-    by_parameter, by_state = support(model.nodes, "parameter"), support(model.nodes, "state")
-    bits = [(name, by_parameter, 1 << i) for i, name in enumerate(model.parameters) if name in model.derived]
-    bits += [(name, by_state, 1 << i) for i, name in enumerate(model.states)]
-    needs = {
-        name: [other for other, found, bit in bits if found[node] & bit] for name, node in computed.items()
-    }
+    """Names to compute, each after those it needs."""
+    names = {("parameter", i): name for i, name in enumerate(model.parameters) if name in model.derived}
+    names |= {("state", i): name for i, name in enumerate(model.states)}
+    needs = {}
+    for name, node in computed.items():
+        parts = (model.nodes[i] for i in reachable(model.nodes, [node]))
+        leaves = [(part.op, int(part.value)) for part in parts if part.op in ("parameter", "state")]
+        needs[name] = [names[leaf] for leaf in leaves if leaf in names]
     try:
         return list(TopologicalSorter(needs).static_order())
     except CycleError as error:

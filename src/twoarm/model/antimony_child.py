@@ -1,0 +1,55 @@
+"""Antimony's parser, here or in a process of its own; this file alone, without the rest of the package.
+
+As a script it reads a JSON object ``{"text", "parts"}`` and writes ``{"xml"}`` or ``{"error"}`` to the file
+named by its argument. A text that makes the parser crash, hang or eat all memory then ends that process only.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["translate"]
+
+_MEMORY = 8 << 30  # bytes of address space
+
+
+def translate(text: str, parts: Mapping[str, str]) -> dict[str, str]:
+    """SBML of an Antimony text and the parts it imports by file name, or what Antimony says is wrong."""
+    import antimony
+
+    def clear() -> None:
+        antimony.clearPreviousLoads()
+        antimony.freeAll()
+        antimony.clearDirectories()
+
+    with tempfile.TemporaryDirectory() as folder:
+        for part, body in parts.items():
+            (Path(folder) / part).write_text(body, encoding="utf-8")
+        clear()
+        antimony.addDirectory(folder)
+        if antimony.loadAntimonyString(text) < 0:
+            said = str(antimony.getLastError()).replace(folder + "/", "")
+            return {"error": " ".join(said.split()).rstrip(".")}
+        xml = str(antimony.getSBMLString(antimony.getMainModuleName()))
+        clear()
+    return {"xml": xml}
+
+
+def main() -> None:
+    """Translate what standard input holds."""
+    if sys.platform.startswith("linux"):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    asked = json.load(sys.stdin)
+    found = translate(asked["text"], asked["parts"])
+    Path(sys.argv[1]).write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
