@@ -158,6 +158,8 @@ DAYS = np.array([0.0, 1.0, 2.0, 4.0])
         ("area", {"begin": 0, "end": 2}, 8.5),
         ("when_largest", {}, 1.0),
         ("half_life", {"begin": 1}, 1.0),
+        ("when_above", {"level": 3.0}, 1.0),
+        ("when_above", {"level": 9.0}, 4.0),
         ("largest", {"relative": True}, 4.0),
         ("largest", {"factor": 10}, 80.0),
     ],

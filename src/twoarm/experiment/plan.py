@@ -12,7 +12,7 @@ from twoarm.bibliography import ASSUMED, read_references
 from twoarm.errors import MissingNoteError, UnknownSourceError
 from twoarm.trial.entry import Card, check_card
 
-Reduce = Literal["largest", "smallest", "mean", "area", "last", "when_largest", "half_life"]
+Reduce = Literal["largest", "smallest", "mean", "area", "last", "when_largest", "when_above", "half_life"]
 
 
 class Sourced(Card):
@@ -123,14 +123,17 @@ class Readout(Card):
     output : str or tuple of str
         An output of the model, or several that are added.
     take : str
-        The largest, smallest, mean or last value, the area under the curve, the day of the largest value, or
-        the half-life of a line through the logarithm.
+        The largest, smallest, mean or last value, the area under the curve, the day of the largest value, the
+        day on which `level` is reached (`end` where it never is), or the half-life of a line through the
+        logarithm.
     begin, end : float [day]
         Between which days.
     relative : bool
         Whether values are counted in multiples of day 0.
     factor : float
         Multiplies the number, as to change its unit.
+    level : float, optional
+        Of "when_above".
     """
 
     label: str
@@ -141,6 +144,13 @@ class Readout(Card):
     end: float
     relative: bool = False
     factor: float = 1.0
+    level: float | None = None
+
+    @model_validator(mode="after")
+    def _leveled(self) -> Self:
+        if (self.level is None) == (self.take == "when_above"):
+            raise ValueError('level goes with take = "when_above", and only with it. Add or remove it.')
+        return self
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -38,11 +38,19 @@ def read_off(days: np.ndarray, values: np.ndarray, readout: Readout) -> np.ndarr
     if readout.relative:
         with np.errstate(divide="ignore", invalid="ignore"):
             shown = shown / values[:, :1]
+    if readout.level is not None:
+        return readout.factor * _when_above(days[inside], shown, readout.level, readout.end)
     return readout.factor * _TAKE[readout.take](days[inside], shown)
 
 
 def _area(days: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.trapezoid(values, days, axis=1)
+
+
+def _when_above(days: np.ndarray, values: np.ndarray, level: float, end: float) -> np.ndarray:
+    """First day at or above a level; the end where it is never reached."""
+    above = values >= level
+    return np.where(above.any(axis=1), days[above.argmax(axis=1)], end)
 
 
 def _half_life(days: np.ndarray, values: np.ndarray) -> np.ndarray:
