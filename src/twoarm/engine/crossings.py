@@ -8,12 +8,15 @@ handed to whoever keeps the events (`eventful`), by a call out of the loop.
 
 from __future__ import annotations
 
+import inspect
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
+from twoarm.engine import stepper
 from twoarm.engine.status import Status
 from twoarm.engine.stepper import (
     _accept_steps,
@@ -284,33 +287,41 @@ def _arrive(v, lanes, eye, plan, people, aim):  # type: ignore[no-untyped-def]
             eye.call[lane] = eye.high[lane] <= 1.0 or eye.dosed[lane] or lanes.day[lane] >= eye.due[lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def run(addresses, to, counter, v, lanes, eye, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
-    """Integrate patients until the counter has passed the last; several threads may share one counter.
+def _loop(source: int) -> Any:
+    """Make the loop. Numba keeps it on disk by its own text and by `source`, which stands for `stepper`'s."""
 
-    Returns how many steps all lanes together had room for.
-    """
-    constants_at, rates_at, step_at, accept_at = addresses
-    every, room = range(lanes.patient.shape[0]), 0
-    while _fill(constants_at, counter, v, lanes, people, plan, visits, aim, out) > 0:
-        _greet(v, lanes, eye, people, plan)
-        _ask(v, lanes, eye, to, aim, out)
-        _refresh(v, lanes, eye, to)
-        _aim_lengths(v, lanes, plan, people, aim, rates_at)
-        _shorten(v, lanes, eye, plan, people)
-        _try_step(step_at, v, aim)
-        room += len(every)
-        for lane in every:
-            v.mask[0, lane] = 0.0
-            if lanes.patient[lane] >= 0:
-                _weigh(lane, v, lanes, aim)
-        _locate(v, lanes, eye, to, plan, people, aim)
-        for lane in every:
-            if v.mask[0, lane] == 1.0:
-                _move_to(lane, v, lanes, eye, plan, people, visits, aim, out)
-            if lanes.patient[lane] >= 0:
-                _give_up(lane, v, lanes, aim, out)
-        _accept_steps(accept_at, v, aim)
-        _arrive(v, lanes, eye, plan, people, aim)
-        _ask(v, lanes, eye, to, aim, out)
-    return room
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def run(addresses, to, counter, v, lanes, eye, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
+        """Integrate patients until the counter has passed the last; several threads may share one counter.
+
+        Returns how many steps all lanes together had room for.
+        """
+        constants_at, rates_at, step_at, accept_at = addresses
+        every, room = range(lanes.patient.shape[0]), 0 * source
+        while _fill(constants_at, counter, v, lanes, people, plan, visits, aim, out) > 0:
+            _greet(v, lanes, eye, people, plan)
+            _ask(v, lanes, eye, to, aim, out)
+            _refresh(v, lanes, eye, to)
+            _aim_lengths(v, lanes, plan, people, aim, rates_at)
+            _shorten(v, lanes, eye, plan, people)
+            _try_step(step_at, v, aim)
+            room += len(every)
+            for lane in every:
+                v.mask[0, lane] = 0.0
+                if lanes.patient[lane] >= 0:
+                    _weigh(lane, v, lanes, aim)
+            _locate(v, lanes, eye, to, plan, people, aim)
+            for lane in every:
+                if v.mask[0, lane] == 1.0:
+                    _move_to(lane, v, lanes, eye, plan, people, visits, aim, out)
+                if lanes.patient[lane] >= 0:
+                    _give_up(lane, v, lanes, aim, out)
+            _accept_steps(accept_at, v, aim)
+            _arrive(v, lanes, eye, plan, people, aim)
+            _ask(v, lanes, eye, to, aim, out)
+        return room
+
+    return run
+
+
+run = _loop(zlib.crc32(inspect.getsource(stepper).encode()))

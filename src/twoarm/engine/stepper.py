@@ -271,12 +271,15 @@ def _weigh_stages(lane, theta, v, dense):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _dense(i, lane, theta, v):  # type: ignore[no-untyped-def]
-    """State `i` at the fraction `theta` of the step. Allocates nothing: it runs on devices too."""
+    """State `i` at the fraction `theta` of the step; to the last bit what it was if it did not move.
+
+    Allocates nothing: it runs on devices too.
+    """
     n, rest, total = v.y.shape[0], 1.0 - theta, 0.0
     for j in range(v.weight.shape[0]):
         total += v.weight[j, lane] * v.k[j * n + i, lane]
     new = v.s[i, lane] + v.k[v.k.shape[0] - n + i, lane]
-    return rest * v.y[i, lane] + theta * (new + rest * total)
+    return v.y[i, lane] + theta * ((new - v.y[i, lane]) + rest * total) if rest > 0.0 else new
 
 
 @_compiled
