@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from twoarm.errors import TwoarmError
     from twoarm.evidence.compare import compare
     from twoarm.evidence.read import read_evidence
+    from twoarm.experiment import read_experiment, run_experiment
     from twoarm.model import Model
     from twoarm.model.sbml import check_units, read_model, write_sbml
     from twoarm.molecule import Molecule, draw_cards, model_parameters, read_molecule
@@ -67,6 +68,8 @@ _HOMES: dict[str, dict[str, str]] = {
     "Whole studies": {
         "run_study": "study",
         "read_study": "study",
+        "read_experiment": "experiment",
+        "run_experiment": "experiment",
         "write_report": "report",
     },
     "Errors": {"TwoarmError": "errors"},
@@ -101,6 +104,8 @@ __all__ = [
     "cite",
     "run_study",
     "read_study",
+    "read_experiment",
+    "run_experiment",
     "write_report",
     "TwoarmError",
 ]

@@ -46,7 +46,7 @@ def judge(experiment: Experiment, values: pd.DataFrame, cards: pd.DataFrame, *, 
     at least `experiment.needed` of the draws, refuted where at least half of them lie on the refuting side,
     and undecided otherwise. With one card, patients are drawn again with replacement, and the shares are of
     these resamples. A draw whose number does not exist (a dose for equal activity that is not on the ladder)
-    counts as a draw in which nothing holds. `drivers` are the two entries of the cards that go with the number
+    counts as a draw in which nothing holds. `drivers` are the two entries of the cards that it follows
     most (Spearman), where that is beyond chance (one in a hundred, as one entry) and at least 0.3.
 
     References

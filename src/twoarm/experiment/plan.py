@@ -339,8 +339,8 @@ def read_experiment(name: str | Path) -> Experiment:
 
     Examples
     --------
-    >>> sorted(read_experiment("priming").groups)
-    ['primed', 'straight']
+    >>> sorted(read_experiment("cd25_kept").groups)
+    ['kept', 'kept_taken', 'lost', 'lost_taken']
     """
     path = catalog.find("experiments", name)
     return check_card(catalog.read_toml(path), Experiment, path)

@@ -56,6 +56,16 @@ def run_experiment(
     ------
     TwoarmError
         As `read_experiment`, `conduct` and writing files.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> verdicts = run_experiment("bridging", folder, patients=1, draws=2)
+    >>> sorted(path.name for path in folder.iterdir())[:4]
+    ['cards.csv', 'courses.csv', 'curves.csv', 'experiment.html']
+    >>> len(verdicts) == len(read_experiment("bridging").claims)
+    True
     """
     experiment = read_experiment(name)
     folder = Path(folder)
