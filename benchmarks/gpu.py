@@ -4,8 +4,8 @@
     python benchmarks/gpu.py --systems network_80 --patients 50000
 
 A device is busy only with tens of thousands of patients. The first call makes code and is timed apart. Errors
-are of the first patients at the end of their course, against the host at rtol 1e-8, relative to the largest size
-of each state.
+are of the first patients at the end of their course, against the host at rtol 1e-8, relative to the largest
+size of each state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from peers.machine import words
+from peers.machine import about
 from peers.systems import system
 from peers.task import Task
 
@@ -121,7 +121,7 @@ def main() -> None:
     except NoCudaDeviceError as error:
         print(f"nothing measured: {error}")
         return
-    print(f"{device.name}, compute capability {'.'.join(map(str, device.capability))}\n{words()}")
+    print(f"{device.name}, compute capability {'.'.join(map(str, device.capability))}\n{about()}")
     rows = [row for name in options.systems for row in compare(name, options.patients, options.rounds)]
     print(pd.DataFrame(rows).to_string(index=False))
 
