@@ -33,7 +33,7 @@ class FakeDriver:
         self.capability, self.devices, self.fail = capability, devices, fail or {}
         self.current: list[int] = []
         self.blocks: dict[int, np.ndarray] = {}
-        self.code, self.polls, self.run = b"", 0, None
+        self.code, self.run = b"", None
         self._kept = []
         pointer, size = POINTER(c_void_p), POINTER(c_size_t)
         self._add("cuInit", [c_uint], lambda _: 0 if self.devices else 100, context=False)
@@ -53,9 +53,9 @@ class FakeDriver:
         self._add("cuModuleGetFunction", [pointer, c_void_p, c_char_p], self._find)
         occupancy = [POINTER(c_int), c_void_p, c_int, c_size_t]
         self._add("cuOccupancyMaxActiveBlocksPerMultiprocessor", occupancy, self._occupancy)
+        self._add("cuFuncGetAttribute", [POINTER(c_int), c_int, c_void_p], self._about_function)
         launch = [c_void_p, *UNSIGNED, c_void_p, pointer, c_void_p]
         self._add("cuLaunchKernel", launch, self._launch)
-        self._add("cuStreamQuery", [c_void_p], self._query)
         self._add("cuStreamSynchronize", [c_void_p], lambda _: 0)
         self._add("cuGetErrorString", [c_int, POINTER(c_char_p)], self._meaning, context=False)
 
@@ -81,7 +81,7 @@ class FakeDriver:
 
     def _attribute(self, value, number: int, device: int) -> None:  # type: ignore[no-untyped-def]
         assert device == 7
-        value[0] = {16: 3, 75: self.capability[0], 76: self.capability[1]}[number]
+        value[0] = {16: 3, 39: 2048, 75: self.capability[0], 76: self.capability[1]}[number]
 
     def _push(self, context: int) -> None:
         self.current.append(context)
@@ -110,6 +110,10 @@ class FakeDriver:
         assert (function, threads, shared) == (FUNCTION, 32, 0)
         blocks[0] = 1
 
+    def _about_function(self, value, number: int, function: int) -> None:  # type: ignore[no-untyped-def]
+        assert (number, function) == (3, FUNCTION)
+        value[0] = 16
+
     def _launch(self, function, gx, gy, gz, bx, by, bz, shared, stream, passed, extra) -> None:  # type: ignore[no-untyped-def]
         assert (function, gy, gz, bx, by, bz, shared) == (FUNCTION, 1, 1, 32, 1, 1, 0)
         assert not stream
@@ -117,10 +121,6 @@ class FakeDriver:
         table = ctypes.cast(passed[0], POINTER(c_uint64))[0]
         assert self.run is not None
         self.run(table, gx * bx)
-
-    def _query(self, _: int) -> int:
-        self.polls += 1
-        return 600 if self.polls % 3 else 0
 
     def _meaning(self, code: int, text) -> None:  # type: ignore[no-untyped-def]
         text[0] = {OUT_OF_MEMORY: b"out of memory", TIMEOUT: b"the launch timed out"}.get(
@@ -161,7 +161,6 @@ def test_a_cohort_goes_through_the_driver_and_back(monkeypatch: pytest.MonkeyPat
     assert not driver.code, "code was given to the device twice"
     assert not driver.blocks, "memory that was not given back"
     assert not driver.current, "a context that was left current"
-    assert driver.polls >= 3
 
 
 def test_no_library_no_device_and_an_old_device_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,3 +212,4 @@ def test_threads_are_bounded_by_what_the_device_holds(monkeypatch: pytest.Monkey
         program = device.load(cuda._content(cohort), lambda: cuda.write(cohort, given))
     assert program.resident == 3 * 32  # three multiprocessors, one block of a warp each
     assert program.tile_bytes % 128 == 0
+    assert program.stack_bytes == 16 * 2048 * 3

@@ -121,7 +121,7 @@ def integrate_on(device: Threads, cohort: Cohort) -> Solved:
     given = stepper.arguments_of(cohort, solved)
     with device.current():
         program = device.load(_content(cohort), lambda: write(cohort, given))
-        room = int(_SHARE * device.free_bytes())
+        room = int(_SHARE * (device.free_bytes() - program.stack_bytes))
         tiles = _tiles(program, len(cohort.state), room)
         parts = _parts(cohort, solved, room, tiles * program.tile_bytes, device.name)
         base = device.allocate(min(room, tiles * program.tile_bytes + max(size for _, size in parts)))

@@ -1,14 +1,13 @@
 """The driver of an NVIDIA device through ctypes: find one, give it memory and code, start it, wait.
 
 Only the driver's own library is needed, which comes with every device: no toolkit and no package
-(`decisions/0008`). Function names and structures are those of the CUDA driver API reference.
+(`decisions/0009`). Function names and structures are those of the CUDA driver API reference.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,13 +24,12 @@ from twoarm.errors import CudaDriverError, DeviceMemoryError, NoCudaDeviceError
 _LIBRARIES = {"win32": ("nvcuda.dll",)}.get(sys.platform, ("libcuda.so.1", "libcuda.so"))
 _LEAST = (8, 0)  #: capability of the oldest devices that tests make code for
 
-# Of enum CUresult, CUdevice_attribute and CUjit_option.
-_OUT_OF_MEMORY, _NO_DEVICE, _NOT_READY, _TIMEOUT = 2, 100, 600, 702
-_MULTIPROCESSORS, _MAJOR, _MINOR = 16, 75, 76
+# Of enum CUresult, CUdevice_attribute, CUfunction_attribute and CUjit_option.
+_OUT_OF_MEMORY, _NO_DEVICE, _TIMEOUT = 2, 100, 702
+_MULTIPROCESSORS, _THREADS_EACH, _MAJOR, _MINOR = 16, 39, 75, 76
+_STACK_BYTES = 3
 _ERROR_LOG, _ERROR_LOG_BYTES = 5, 6
 _LOG_BYTES = 8192
-
-_POLL = 2e-4  #: seconds between looks at whether the device is done
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,15 @@ class Program:
         Threads that the device can hold at once.
     tile_bytes : int
         Memory of a tile of threads.
+    stack_bytes : int
+        Memory that the device keeps aside for the stacks of all threads it could hold.
     """
 
     module: int
     function: int
     resident: int
     tile_bytes: int
+    stack_bytes: int = 0
 
 
 class Device:
@@ -117,8 +118,15 @@ class Device:
         self._call("cuModuleGetFunction", ctypes.byref(function), module, KERNEL.encode())
         occupancy = "cuOccupancyMaxActiveBlocksPerMultiprocessor"
         self._call(occupancy, ctypes.byref(blocks), function, TILE, ctypes.c_size_t(0))
-        resident = blocks.value * TILE * self._attribute(_MULTIPROCESSORS)
-        return Program(module.value or 0, function.value or 0, resident, int(facts["tile_bytes"]))
+        many, stack = self._attribute(_MULTIPROCESSORS), ctypes.c_int()
+        self._call("cuFuncGetAttribute", ctypes.byref(stack), _STACK_BYTES, function)
+        return Program(
+            module=module.value or 0,
+            function=function.value or 0,
+            resident=blocks.value * TILE * many,
+            tile_bytes=int(facts["tile_bytes"]),
+            stack_bytes=stack.value * self._attribute(_THREADS_EACH) * many,
+        )
 
     def allocate(self, size: int) -> int:
         """Address of fresh memory."""
@@ -143,13 +151,11 @@ class Device:
             self._call("cuMemcpyDtoH_v2", pointer, ctypes.c_uint64(address), ctypes.c_size_t(into.nbytes))
 
     def launch(self, program: Program, table: int, threads: int) -> None:
-        """Run threads, a warp a block, and wait for the last; the keyboard's interrupt is heard meanwhile."""
+        """Run threads, a warp a block, and wait for the last. An interrupt is heard after that."""
         cell = ctypes.c_uint64(table)
         passed = (ctypes.c_void_p * 1)(ctypes.addressof(cell))
         grid = (threads // TILE, 1, 1, TILE, 1, 1)
         self._call("cuLaunchKernel", ctypes.c_void_p(program.function), *grid, 0, None, passed, None)
-        while self._library.cuStreamQuery(None) == _NOT_READY:
-            time.sleep(_POLL)
         self._call("cuStreamSynchronize", None)
 
     def _attribute(self, number: int) -> int:
