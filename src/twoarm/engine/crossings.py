@@ -54,6 +54,7 @@ class Eye(NamedTuple):
     last: Any  # at its end
     low: Any  # part of the step at which no condition had turned
     high: Any  # part at which one had
+    open: Any  # between them a moment is left
     known: Any  # patient whose parameters are in the lane
     due: Any  # day on which the next delay is over
     call: Any  # events are to be asked
@@ -180,15 +181,14 @@ def _bisect(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-de
                 middle = 0.5 * (low + high)
                 _turn_to(lane, middle, v, lanes, eye, plan, people, aim)
                 at, day, length = eye.t[0, lane], lanes.day[lane], lanes.length[lane]
-                resolved = day + low * length < at < day + high * length and high - low > _FINEST
-                under_way = under_way or resolved
+                eye.open[lane] = day + low * length < at < day + high * length and high - low > _FINEST
+                under_way = under_way or eye.open[lane]
         if not under_way:
             break
         _look(eye, to)
         for lane in every:
-            low, high = eye.low[lane], eye.high[lane]
-            if high <= 1.0:
-                middle = 0.5 * (low + high)
+            if eye.high[lane] <= 1.0 and eye.open[lane]:  # not once more for a neighbor's sake
+                middle = 0.5 * (eye.low[lane] + eye.high[lane])
                 if _turned(lane, eye, to):
                     eye.high[lane] = middle
                 else:

@@ -132,6 +132,9 @@ class _Clerk:
 
     def _settle(self, lane: int) -> None:
         lanes = self._lanes
+        if self.error is not None:  # an interrupt, as an example: everybody ends at their next event
+            lanes.code[lane] = int(Status.SOLVER_FAILED)
+            return
         try:
             self._settle_one(lane, int(lanes.patient[lane]))
         except EventStormError:
@@ -168,6 +171,7 @@ def _open(watch: Watch, vector: Vector, states: int, parameters: int) -> crossin
         last=last,
         low=np.zeros(lanes),
         high=np.zeros(lanes),
+        open=np.zeros(lanes, np.bool_),
         known=np.full(lanes, -1),
         due=np.full(lanes, np.inf),
         call=np.zeros(lanes, np.bool_),
