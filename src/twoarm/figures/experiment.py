@@ -111,7 +111,7 @@ def _draw_claims(axes: Axes, verdicts: pd.DataFrame) -> None:
         tick.set_color(INK)
         tick.set_fontsize(7.5)
     axes.set_ylim(heights.sum(), 0)
-    axes.set_xlim(0, 140)
+    axes.set_xlim(0, 152)
     axes.set_xticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 %"])
     axes.grid(visible=False)
     axes.set_xlabel("Share of the draws", loc="left")
