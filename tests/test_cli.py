@@ -101,7 +101,7 @@ def test_simulate_a_model_of_ones_own(tmp_path, suffix):
     result = call("simulate", str(model), *words, "--select", "x")
     assert result.exit_code == 0, result.exception
     if suffix == ".csv":
-        last = pd.read_csv(out).query("day == 10")["x"].to_list()
+        last = pd.read_csv(out).query("time == 10")["x"].to_list()
     else:
         with xr.open_dataset(out, engine="h5netcdf") as run:
             last = run["x"].sel(day=10).to_numpy().tolist()
@@ -204,8 +204,8 @@ SIMPLE = "model m() unit time_unit = 86400 second; x' = -k*x; x = 1; k = 0.5; en
         ("id,k\n1,0.1\n", "id,time,amt,cmt\n7,0,10,x\n", (), "7"),
         (None, "id,time,amt,cmt\n1,0,10,x\n", (), "no cohort"),
         ("id,k\n1,0.1,5,6\n", None, (), "more cells"),
-        ("id,k\n1,0.1\n,0.2\n", None, (), 'line 3 has no "id"'),
-        ("id,k\n1,0.1\n1,0.2\n", None, (), "label of a patient is 1."),
+        ("id,k\n1,0.1\n,0.2\n", None, (), 'cohort.csv, line 3, column "id"'),
+        ("id,k\n1,0.1\n1,0.2\n", None, (), 'line 3, column "id": "1"'),
         (None, None, ("--end", "inf"), "end is inf"),
         (None, None, ("--end", "0"), "end is 0.0"),
         (None, None, ("--steps", "100000000000"), "1,000,000"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twoarm import __version__
+from twoarm.cli_cells import fit, response
+from twoarm.cli_simulate import simulate
 from twoarm.errors import OtherStudyError, TwoarmError
+from twoarm.terminal import say, say_table, share_bar
 
 if TYPE_CHECKING:
-    import pandas as pd
 
     from twoarm.report import Findings
 
 
 class Backend(StrEnum):
-    """Back ends of the engine, as `simulate` names them."""
+    """Back ends for whole studies, as `simulate` names them."""
 
     auto = "auto"
     cpu = "cpu"
@@ -38,6 +38,10 @@ app = typer.Typer(
     epilog="Not for clinical decisions. Each command explains itself: `twoarm run --help`.",
 )
 
+app.command()(simulate)
+app.command()(response)
+app.command()(fit)
+
 
 @app.callback(invoke_without_command=True)
 def begin(
@@ -51,7 +55,7 @@ def begin(
     """
     context.obj = {"debug": debug}
     if version:
-        _say(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -85,7 +89,7 @@ def run(
     folder = out or Path("results") / Path(protocol).stem
 
     def go() -> Findings:
-        with _progress(quiet) as progress:
+        with share_bar(quiet) as progress:
             return run_study(
                 protocol,
                 folder,
@@ -109,9 +113,9 @@ def run(
         findings = go()
     if not quiet:
         for title, table in tables_of(findings).items():
-            _say_table(table, title=title, drawn=True)
-        _say("Not for clinical decisions.")
-    _say(str(folder / "report.html"))
+            say_table(table, title=title, drawn=True)
+        say("Not for clinical decisions.")
+    say(str(folder / "report.html"))
 
 
 @app.command(name="list")
@@ -126,7 +130,7 @@ def list_(
     """
     from twoarm.listing import list_library
 
-    _say_table(list_library(kind), title=kind)
+    say_table(list_library(kind), title=kind)
 
 
 @app.command()
@@ -142,7 +146,7 @@ def show(
     """
     from twoarm.listing import show_library
 
-    _say_table(show_library(kind, name), title=f"{kind} {name}")
+    say_table(show_library(kind, name), title=f"{kind} {name}")
 
 
 @app.command()
@@ -157,34 +161,7 @@ def cite(
     from twoarm.listing import sources_behind
 
     for reference in look_up(sources_behind(name)):
-        _say(f"[{reference.key}] {reference}")
-
-
-@app.command()
-def simulate(
-    model: Annotated[str, typer.Argument(help="Name in the library, or an .ant or .xml file.")],
-    end: Annotated[float, typer.Option(help="Last day.")],
-    out: Annotated[Path, typer.Option(help="File to write, .csv or .nc.")],
-    steps: Annotated[int, typer.Option(help="Intervals between outputs.", min=1)] = 100,
-    cohort: Annotated[
-        Path | None, typer.Option(help="CSV: a row a patient, a column a parameter or first state.")
-    ] = None,
-    doses: Annotated[
-        Path | None, typer.Option(help="CSV in NONMEM's words: id time amt cmt [rate ii addl ...].")
-    ] = None,
-    select: Annotated[str | None, typer.Option(help="Outputs to keep, commas between.")] = None,
-    backend: Annotated[Backend, typer.Option(help="reference is slow and believed.")] = Backend.auto,
-) -> None:
-    """Simulate any SBML or Antimony model for any cohort.
-
-    Example: `twoarm simulate mine.ant --end 28 --cohort parameters.csv --doses doses.csv --out run.nc`
-    """
-    from twoarm.study import simulate_files
-
-    simulate_files(
-        model, out, end=end, steps=steps, cohort=cohort, doses=doses, select=select, backend=backend.value
-    )
-    _say(str(out))
+        say(f"[{reference.key}] {reference}")
 
 
 @app.command()
@@ -210,7 +187,7 @@ def experiment(
     from twoarm.experiment import run_experiment, verdict_table
 
     folder = out or Path("results") / "experiments" / Path(name).stem
-    with _progress(quiet) as progress:
+    with share_bar(quiet) as progress:
         verdicts = run_experiment(
             name,
             folder,
@@ -221,9 +198,9 @@ def experiment(
             progress=progress,
         )
     if not quiet:
-        _say_table(verdict_table(verdicts), title=f"{name}: claims and verdicts", drawn=True)
-        _say("Not for clinical decisions.")
-    _say(str(folder / "experiment.html"))
+        say_table(verdict_table(verdicts), title=f"{name}: claims and verdicts", drawn=True)
+        say("Not for clinical decisions.")
+    say(str(folder / "experiment.html"))
 
 
 @app.command()
@@ -234,7 +211,7 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")])
     """
     from twoarm.study import report_study
 
-    _say(str(report_study(folder)))
+    say(str(report_study(folder)))
 
 
 @app.command(name="app")
@@ -248,8 +225,8 @@ def app_(
     """
     from twoarm.app import serve
 
-    _say("Pages of finished runs; Ctrl+C stops.")
-    serve(folder, _say, port=port)
+    say("Pages of finished runs; Ctrl+C stops.")
+    serve(folder, say, port=port)
 
 
 def main() -> None:
@@ -261,40 +238,3 @@ def main() -> None:
             raise
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         sys.exit(2)
-
-
-def _say(text: str) -> None:
-    typer.echo(text)
-
-
-def _say_table(table: pd.DataFrame, *, title: str, drawn: bool = False) -> None:
-    """Print a table: drawn on a terminal, with tabs between columns elsewhere, for other tools to read."""
-    if not (drawn or sys.stdout.isatty()):
-        typer.echo(table.to_csv(index=False, sep="\t", lineterminator="\n"), nl=False)
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table = table.loc[:, [drawn or bool(table[name].astype(str).any()) for name in table]]
-    for name in table.columns:
-        shown.add_column(str(name), overflow="fold")
-    for row in table.itertuples(index=False):
-        shown.add_row(*(str(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 120).print(shown, markup=False)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str, float], None] | None]:
-    """Show a bar on the error stream, so that what a run prints can be piped."""
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("begin", total=1.0)
-        yield lambda step, share: bar.update(task, description=step, completed=share)

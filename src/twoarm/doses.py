@@ -31,6 +31,8 @@ COLUMNS: Mapping[str, Any] = {
     "bioavailability": 1.0,
 }
 
+_OF_NONMEM = frozenset({"dv", "mdv"})  # of the data, not of the doses; left alone
+
 _MOST_ADDITIONAL = 100_000  # additional doses of one row; once an hour for eleven years
 
 
@@ -143,7 +145,8 @@ def check(table: pd.DataFrame) -> None:
 def _complete(table: pd.DataFrame) -> pd.DataFrame:
     known = list(COLUMNS)
     for name in map(str, table.columns):
-        if name not in COLUMNS and get_close_matches(name.lower(), known, n=1, cutoff=0.7):
+        left = name.lower() in _OF_NONMEM or name in COLUMNS
+        if not left and get_close_matches(name.lower(), known, n=1, cutoff=0.7):
             raise DoseColumnError(column=name, known=known)
     columns = {}
     for name, default in COLUMNS.items():

@@ -616,7 +616,37 @@ class DoseRowError(TwoarmError, ValueError):
         super().__init__(
             f"{column} = {given!r} in row {row} of the dose table (patient {patient}). {rule}. Correct the row."
         )
-        self.row = row
+        self.row, self.column, self.value, self.rule = row, column, given, rule
+
+
+class TableCellError(TwoarmError, ValueError):
+    """A cell of a table from a file breaks a rule."""
+
+    def __init__(self, *, path: object, line: int, column: str, value: object, rule: str) -> None:
+        text = str(value)
+        shown = text if len(text) <= 60 else text[:57] + "..."
+        super().__init__(
+            f'{path}, line {line}, column "{column}": "{shown}". {rule}. Line 1 is the header. Correct that cell.'
+        )
+
+
+class PictureFileError(TwoarmError, ValueError):
+    """A picture is asked for in a form that is not drawn."""
+
+    def __init__(self, *, path: object, known: Sequence[str]) -> None:
+        super().__init__(
+            f'"{path}" is no picture that can be drawn: its name ends in {", ".join(known)}. Name it so.'
+        )
+
+
+class OutputFileError(TwoarmError, ValueError):
+    """Curves are asked for in a form that is not written."""
+
+    def __init__(self, *, path: object) -> None:
+        super().__init__(
+            f'"{path}" ends in none of .csv, .nc and .zarr. Curves are written as a table, as NetCDF or as a Zarr store. '
+            "Name the file so."
+        )
 
 
 class DoseColumnError(TwoarmError, ValueError):
@@ -750,13 +780,12 @@ class PatientsFailedError(TwoarmError, RuntimeError):
         )
 
 
-class CurveFileError(TwoarmError, ValueError):
-    """Curves are asked for in a form that is not written."""
+class FileFormError(TwoarmError, ValueError):
+    """A table or a picture is asked for in a form that is not written."""
 
-    def __init__(self, *, path: object) -> None:
-        super().__init__(
-            f'"{path}" ends in neither .csv nor .nc. Curves are written as a table or as NetCDF. Name the file so.'
-        )
+    def __init__(self, *, path: object, suffixes: Iterable[str]) -> None:
+        forms = " or ".join(suffixes)
+        super().__init__(f'"{path}" does not end in {forms}. Only these are written here. Name the file so.')
 
 
 class BlockSizeError(TwoarmError, ValueError):

@@ -74,7 +74,7 @@ class Estimate:
         )
 
 
-def estimate_job(job: Job, *, on_disk: bool, done: int = 0) -> Estimate:
+def estimate_job(job: Job, *, on_disk: bool) -> Estimate:
     """Simulate a few patients of a job, and scale up.
 
     Parameters
@@ -83,8 +83,6 @@ def estimate_job(job: Job, *, on_disk: bool, done: int = 0) -> Estimate:
         All of it.
     on_disk : bool
         Whether the result goes to disk.
-    done : int
-        Patients who are finished already.
 
     Returns
     -------
@@ -112,7 +110,7 @@ def estimate_job(job: Job, *, on_disk: bool, done: int = 0) -> Estimate:
         states=states,
         chunk=chunk,
         workers=settings.workers,
-        seconds=each * (n - done) / cores + extra * -(-(n - done) // chunk),
+        seconds=each * n / cores + extra * -(-n // chunk),
         each=each,
         in_flight=in_flight,
         memory=memory,

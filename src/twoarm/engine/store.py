@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +123,9 @@ class Folder:
 
         group = zarr.open_group(str(self.partial / _STORE), mode="r+", zarr_format=3)
         group.attrs.update({**group.attrs, **_plain(attributes), "job": json.dumps(self.job, sort_keys=True)})
+        with warnings.catch_warnings():  # of Zarr 3 that this part of the format may change; all readers cope
+            warnings.simplefilter("ignore")
+            zarr.consolidate_metadata(group.store)
         os.replace(self.partial / _STORE, self.out)
         shutil.rmtree(self.partial)
         return open_store(self.out)
@@ -161,7 +165,9 @@ def open_store(path: Path) -> xr.Dataset:
     xarray.Dataset
         Read-only, not in memory.
     """
-    return xr.open_zarr(path, chunks=None, consolidated=False)
+    found = xr.open_zarr(path, chunks=None, consolidated=False)
+    order = [name for name in found.attrs.get("order", "").split(" ") if name in found.data_vars]
+    return found[order] if len(order) == len(found.data_vars) else found
 
 
 def claim(
@@ -292,6 +298,7 @@ def _lay_out(place: Path, piece: xr.Dataset, patients: int, chunk: int) -> None:
         )
         if not each:
             array[...] = content
+    group.attrs["order"] = " ".join(str(name) for name in piece.data_vars)
     beside = sorted(str(name) for name in piece.coords if name not in piece.dims)
     if beside:
         group.attrs["coordinates"] = " ".join(beside)

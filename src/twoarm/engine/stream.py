@@ -22,7 +22,6 @@ from twoarm.model import Model
 __all__ = ["DrawsPatients", "stream"]
 
 Progress = Callable[[int, int], None]
-Announce = Callable[[Estimate], None]
 
 _PROOF = 8  # patients who are computed again before a job goes on
 
@@ -150,13 +149,41 @@ def stream(
         backend=backend,
         settings=settings,
     )
+    if announce is not None:
+        announce(estimate_job(job, on_disk=out is not None))
+    return run_job(job, None if out is None else Path(out), resume=resume, progress=progress)
+
+
+def run_job(
+    job: Job,
+    out: Path | None,
+    *,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
+    """Do a job piece by piece.
+
+    Parameters
+    ----------
+    job : Job
+        All of it.
+    out : Path or None
+        Zarr store to write; None for memory.
+    resume, progress
+        As for `stream`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `stream` gives it.
+    """
     if out is None:
-        return _in_memory(job, progress, announce)
-    path = Path(out)
-    if path.suffix != ".zarr":
-        raise StoreNameError(path=path)
-    place = store.claim(path, words_of(job), patients=len(job), chunk=chunk, resume=resume)
-    return place if isinstance(place, xr.Dataset) else _on_disk(job, place, progress, announce)
+        return _in_memory(job, progress)
+    if out.suffix != ".zarr":
+        raise StoreNameError(path=out)
+    size = job.settings.chunk
+    place = store.claim(out, words_of(job), patients=len(job), chunk=size, resume=resume)
+    return place if isinstance(place, xr.Dataset) else _on_disk(job, place, progress)
 
 
 def _chunks(job: Job, size: int, done: int = 0) -> list[tuple[int, int]]:
@@ -164,10 +191,8 @@ def _chunks(job: Job, size: int, done: int = 0) -> list[tuple[int, int]]:
     return [(first, min(first + size, n)) for first in range(done * size, max(n, 1), size)]
 
 
-def _in_memory(job: Job, progress: Progress | None, announce: Announce | None) -> xr.Dataset:
+def _in_memory(job: Job, progress: Progress | None) -> xr.Dataset:
     kept, found, failures = store.Memory(len(job)), [], 0
-    if announce is not None:
-        announce(estimate_job(job, on_disk=False))
     _tell(progress, 0, job)
     for first, last in _chunks(job, job.settings.chunk):
         piece, difference = job.piece(first, last)
@@ -178,14 +203,9 @@ def _in_memory(job: Job, progress: Progress | None, announce: Announce | None) -
     return kept.finish({**job.provenance, **_closing(job, found, failures)})
 
 
-def _on_disk(
-    job: Job, folder: store.Folder, progress: Progress | None, announce: Announce | None
-) -> xr.Dataset:
+def _on_disk(job: Job, folder: store.Folder, progress: Progress | None) -> xr.Dataset:
     _prove(job, folder)
-    done = min(len(folder.done) * folder.chunk, len(job))
-    if announce is not None:
-        announce(estimate_job(job, on_disk=True, done=done))
-    _tell(progress, done, job)
+    _tell(progress, min(len(folder.done) * folder.chunk, len(job)), job)
     for first, last in _chunks(job, folder.chunk, len(folder.done)):
         piece, difference = job.piece(first, last)
         failures = int((piece["status"] != 0).sum())

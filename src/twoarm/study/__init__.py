@@ -14,11 +14,24 @@ from twoarm.report.tables import headline, main_table, number
 from twoarm.study import compose
 from twoarm.study import folder as files
 from twoarm.study.card import Study, read_study
-from twoarm.study.cohort import simulate_files
+from twoarm.study.cohort import Files, diagnose_files, plot_files, read_files, table_of, write_files
 from twoarm.study.folder import move_aside
 from twoarm.study.run import run_study
 
-__all__ = ["Study", "move_aside", "read_study", "report_study", "run_study", "simulate_files", "tables_of"]
+__all__ = [
+    "Files",
+    "Study",
+    "diagnose_files",
+    "move_aside",
+    "plot_files",
+    "read_files",
+    "read_study",
+    "report_study",
+    "run_study",
+    "table_of",
+    "tables_of",
+    "write_files",
+]
 
 
 def report_study(folder: str | Path) -> Path:
