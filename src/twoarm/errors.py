@@ -468,12 +468,12 @@ class CudaDriverError(TwoarmError):
 
 
 class EventsNeedReferenceError(TwoarmError, ValueError):
-    """A fast back end was asked for a model with events."""
+    """A device was asked for a model with events."""
 
-    def __init__(self, *, model: str, events: Sequence[str], backend: str = "cpu") -> None:
+    def __init__(self, *, model: str, events: Sequence[str], backend: str = "cuda") -> None:
         super().__init__(
             f"model {model!r} has {len(events)} events ({', '.join(events[:3])}{', ...' if len(events) > 3 else ''}), "
-            f'which backend "{backend}" does not handle. Use backend="reference"; "auto" chooses it for you.'
+            f'which backend "{backend}" does not handle. Use backend="cpu"; "auto" chooses it for you.'
         )
 
 
