@@ -47,7 +47,7 @@ def judge(experiment: Experiment, values: pd.DataFrame, cards: pd.DataFrame, *, 
     and undecided otherwise. With one card, patients are drawn again with replacement, and the shares are of
     these resamples. A draw whose number does not exist (a dose for equal activity that is not on the ladder)
     counts as a draw in which nothing holds. `drivers` are the two entries of the cards that it follows
-    most (Spearman), where that is beyond chance (one in a hundred, as one entry) and at least 0.3.
+    most (Spearman), where that is beyond chance (one in a hundred, all entries together) and at least 0.3.
 
     References
     ----------
@@ -267,5 +267,5 @@ def _drivers(number: np.ndarray, cards: pd.DataFrame) -> str:
         if np.ptp(column) > 0 and field not in strength:
             strength[field] = float(spearmanr(column, number[known]).statistic)
     first = sorted(strength, key=lambda field: -abs(strength[field]))[:2]
-    least = max(_LEAST, float(ndtri(0.995)) / math.sqrt(known.sum() - 1))
+    least = max(_LEAST, -float(ndtri(0.005 / max(len(strength), 1))) / math.sqrt(known.sum() - 1))
     return ", ".join(f"{field} ({strength[field]:+.2f})" for field in first if abs(strength[field]) >= least)
