@@ -27,8 +27,8 @@ def in_solution(arm: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        The table with `kd_il2ra` and `weakening_il2rb` in place of the readings. What the calibration leaves open
-        is their range. Entries that the assay gives for its kind of molecule (`kon`, `native_kd_il2rb`,
+        The table with `kd_il2ra` and `weakening_il2rb` in place of the readings. What the calibration leaves
+        open is their range. Entries that the assay gives for its kind of molecule (`kon`, `native_kd_il2rb`,
         `weakening_il2rg`) fill those the card leaves out.
 
     Raises
@@ -82,10 +82,9 @@ def _calibrated(reading: Entry, line: Mapping[str, Any], rule: EntryRule, assay:
     middle = along(reading.nominal())
     low = along(reading.low if reading.low is not None else reading.nominal()) / fold
     high = along(reading.high if reading.high is not None else reading.nominal()) * fold
-    note = f"{reading.nominal():.3g} nM read by {assay}, through its calibration on cells. {reading.note}".strip()
-    sources = dict.fromkeys(
-        key.strip() for said in (reading.source, str(line["source"])) for key in said.split(";")
-    )
+    note = f"{reading.nominal():.3g} nM read by {assay}, calibrated on cells. {reading.note}".strip()
+    said = f"{reading.source};{line['source']}"
+    sources = dict.fromkeys(key.strip() for key in said.split(";"))
     return Entry(
         unit=rule.unit, value=middle, low=low, high=high, scale="log", source=";".join(sources), note=note
     )

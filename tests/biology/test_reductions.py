@@ -101,10 +101,12 @@ def test_without_drug_signaling_is_within_three_percent(both):
     assert worst(both, 0, UNTREATED, ALWAYS) < 0.03
 
 
-def test_pstat5_at_once_costs_four_percent_in_the_first_hour_and_two_later(both):
-    """The kinetic pSTAT5 follows with 0.1 a minute."""
-    assert worst(both, 1, TREATED, ALWAYS) < 0.04
-    assert worst(both, 1, TREATED, LATER) < 0.02
+def test_pstat5_at_once_costs_three_percent_in_the_first_hour_and_one_later(both):
+    """The kinetic pSTAT5 follows with 0.1 a minute. At 0.01 nM complexes still rise after an hour: 9 percent."""
+    lowest, above = slice(3, 6), slice(6, None)
+    assert worst(both, 1, above, ALWAYS) < 0.03
+    assert worst(both, 1, lowest, ALWAYS) < 0.09
+    assert worst(both, 1, TREATED, LATER) < 0.01
 
 
 def test_receptors_on_the_surface_are_within_two_percent_after_an_hour(both):

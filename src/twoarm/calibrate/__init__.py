@@ -1,4 +1,4 @@
-"""Fits of the library's numbers to measurements, each with its data, its diagnostics and what it leaves open."""
+"""Fits of the library's numbers to measurements, each with its diagnostics and what it leaves open."""
 
 from __future__ import annotations
 

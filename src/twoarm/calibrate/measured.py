@@ -1,4 +1,4 @@
-"""Measured pSTAT5, and how a model's curve is laid beside it: a scale and a background for each day and cell."""
+"""Measured pSTAT5, and how a model's curve is laid beside it: one scale for each day and cell."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ Numbers = NDArray[np.float64]
 
 
 class Free(NamedTuple):
-    """A number that a fit may move: prior and spread of its logarithm (None: flat), and bounds."""
+    """A number that a fit may move: prior and spread of its logarithm (None: flat), and bounds.
+
+    `found` is what it came to, where the library has no other place for it.
+    """
 
     name: str
     prior: float
     sd: float | None
     low: float
     high: float
+    found: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def read_measured(name_or_path: str | os.PathLike[str] = "il2_pstat5") -> Measur
         table=table.reset_index(drop=True),
         ligands=said["ligands"],
         free=tuple(
-            Free(name, float(one["prior"]), one.get("sd"), *map(float, one["bounds"]))
+            Free(name, float(one["prior"]), one.get("sd"), *map(float, one["bounds"]), one.get("found"))
             for name, one in said["free"].items()
         ),
         noise=float(said["noise"]["value"]),

@@ -1,4 +1,4 @@
-"""Fit the receptor layer to measured pSTAT5: least squares with priors, its spread, profiles, ligands left out."""
+"""Fit the receptor layer to measured pSTAT5: least squares with priors, profiles, ligands left out."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from twoarm.cells.respond import half_way
 from twoarm.chance import generator
 from twoarm.errors import TwoarmError
 from twoarm.molecule import model_parameters, read_molecule
+from twoarm.units import quantity
 
 Numbers = NDArray[np.float64]
 _STEP = 0.03  # of a logarithm, for derivatives by differences
@@ -100,9 +101,9 @@ def fit_receptors(
     Notes
     -----
     Residuals are shares of the plateau over `noise`, with a soft absolute loss, after the scale and the
-    background of each date and cell have been taken by least squares; four told EC50 of the native ligand and the
-    priors are residuals too. Each molecule, cell and dose is one patient of the receptor part, and all derivatives
-    of an iteration are one cohort.
+    background of each date and cell have been taken by least squares; four told EC50 of the native ligand and
+    the priors are residuals too. Each molecule, cell and dose is one patient of the receptor part, and all
+    derivatives of an iteration are one cohort.
 
     References
     ----------
@@ -249,6 +250,39 @@ def predict(measured: Measured, cells: str, values: Sequence[Mapping[str, float]
     return [curve[place] for curve in curves]
 
 
+def library_values(measured: Measured, cells: str = "human") -> dict[str, float]:
+    """Take what may move as the library has it.
+
+    Parameters
+    ----------
+    measured : Measured
+        The data, and what may move.
+    cells : str
+        Set of cells, whose biology holds the constants.
+
+    Returns
+    -------
+    dict of str to float
+        By name.
+
+    Examples
+    --------
+    >>> from twoarm.calibrate.measured import read_measured
+    >>> library_values(read_measured())["kd_il2ra_slope"] > 1
+    True
+    """
+    constants, line = read_cells(cells).constants, measured.assay["calibration"]
+    values = {one.name: one.found for one in measured.free if one.found is not None}
+    values |= {one.name: constants[one.name] for one in measured.free if one.name in constants}
+    values["kon_sensor"] = quantity(measured.assay["il2_arm"]["kon"]["value"], "1/(nM*day)", what="kon")
+    for field in ("kd_il2ra", "weakening_il2rb"):
+        unit = "nM" if field == "kd_il2ra" else ""
+        at = line[field]["at_reference"]["value"]
+        values[f"{field}_at_reference"] = quantity(at, unit, what="at_reference")
+        values[f"{field}_slope"] = float(line[field]["slope"]["value"])
+    return values
+
+
 def cells_at(cells: str, values: Mapping[str, float]) -> CellSet:
     """Read cells with other values of what may move."""
     return read_cells(cells, {name: at for name, at in values.items()})
@@ -325,8 +359,8 @@ def leave_one_out(
     Returns
     -------
     DataFrame
-        `ligand`, `moieties`, `cell`, `predicted` and `measured` EC50 [nM] at 1 h, `error` (median share of the
-        plateau), `measurable` (the curve rises to a plateau well inside the doses, or not).
+        `ligand`, `moieties`, `cell`, `predicted` and `measured` EC50 [nM] at 1 h, `error` (median share of
+        the plateau), `measurable` (whether it rises by a quarter of that day's plateau or more).
     """
     parts = []
     for ligand in [name for name, said in measured.ligands.items() if "il2ra" in said]:

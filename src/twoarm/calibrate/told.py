@@ -25,7 +25,7 @@ from twoarm.calibrate.receptors import (
 from twoarm.cells.bath import bath_model
 from twoarm.cells.read import read_cells
 
-_PROFILED = ("gain_il2r", "koff_il2rg", "half_signal", "half_signal_nk", "kint_active", "gain_moieties")
+_PROFILED = ("gain_il2r", "koff_il2rg", "half_signal_nk", "kint_active", "kdeg_il2rb", "gain_moieties")
 _FOLDS = (0.25, 0.5, 0.71, 1.41, 2.0, 4.0)
 
 
@@ -59,7 +59,7 @@ def write_receptor_fit(
     -------
     DataFrame
         `name`, `value`, `low`, `high` (95 %), `prior`; the folder has it as ``values.csv``, with
-        ``correlation.csv``, ``profiles.csv``, ``ec50.csv``, ``left_out.csv``, ``readings.csv``, ``starts.csv``.
+        ``correlation.csv``, ``profiles.csv``, ``ec50.csv``, ``left_out.csv``, ``readings.csv`` and ``starts.csv``.
     """
     measured = read_measured()
     folder = Path(out)

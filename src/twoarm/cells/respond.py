@@ -103,8 +103,8 @@ def response(
             "seed": seed,
         },
     )
-    for name in _SHOWN:
-        seen[name].attrs = {"long_name": _SHOWN[name], "units": _UNITS[name]}
+    for name, words in _SHOWN.items():
+        seen[name].attrs = {"long_name": words, "units": _UNITS[name]}
     return seen
 
 
@@ -159,10 +159,10 @@ def selectivity(seen: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each molecule, hour and other cell: `ratio`, the other's EC50 over that of the tumor-specific
-        cell (above 1: the tumor-specific cell answers first), and `there`, pSTAT5 of the other cell where the
-        tumor-specific cell is half-way to its maximum; each with `_low` and `_high`, 5 and 95 % of the draws.
-        Empty where the tumor-specific cell was left out.
+        A row for each molecule, hour and other cell: `ratio`, the other's EC50 over that of the
+        tumor-specific cell (above 1: the tumor-specific cell answers first), and `there`, pSTAT5 of the other
+        cell where the tumor-specific cell is half-way to its maximum; each with `_low` and `_high`, 5 and 95 %
+        of the draws. Empty where the tumor-specific cell was left out.
     """
     own = str(seen.attrs["tumor_specific"])
     if own not in seen["cell"].values:
@@ -219,8 +219,8 @@ def response_map(
     Returns
     -------
     xarray.Dataset
-        `pstat5` and `signal` over (first field, second field, cell), and `window`: pSTAT5 of the tumor-specific
-        cell less that of each cell.
+        `pstat5` and `signal` over (first field, second field, cell), and `window`: pSTAT5 of the
+        tumor-specific cell less that of each cell.
 
     Raises
     ------

@@ -1,0 +1,162 @@
+"""Cells in a dish: dose-response curves cell by cell, and maps over two fields of a card."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from .style import (
+    CONTROL,
+    EXPERIMENTAL,
+    FIFTH,
+    FOURTH,
+    FULL_WIDTH,
+    INK,
+    MUTED,
+    PAPER,
+    THIRD,
+    new_figure,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLORS = (EXPERIMENTAL, CONTROL, THIRD, FOURTH, FIFTH, INK)
+_DASHES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
+_ACROSS = 4
+
+
+def dose_response(seen: xr.Dataset, *, variable: str = "pstat5", width: float = FULL_WIDTH) -> Figure:
+    """Draw each cell's response over dose, a line a molecule and a band for its card's ensemble.
+
+    Parameters
+    ----------
+    seen : xarray.Dataset
+        Of `twoarm.cells.response`, at its last hour.
+    variable : str
+        What to draw.
+    width : float
+        Inch.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel a cell; a dot where the nominal curve is half-way to its maximum.
+    """
+    cells = [str(cell) for cell in seen["cell"].values]
+    molecules = [str(name) for name in seen["molecule"].values]
+    down = math.ceil(len(cells) / _ACROSS)
+    hour = float(seen["hour"].values[-1])
+    with styled():
+        figure = new_figure(width, 0.9 + 1.75 * down)
+        panels = figure.subplots(
+            down, min(_ACROSS, len(cells)), sharex=True, sharey=True, squeeze=False
+        ).ravel()
+        for axes, cell in zip(panels, cells, strict=False):
+            for place, molecule in enumerate(molecules):
+                part = seen[variable].sel(molecule=molecule, cell=cell, hour=hour)
+                _draw_curve(axes, part, place, molecule, mark=variable == "pstat5")
+            axes.set_title("\n".join(_two_lines(str(seen["label"].sel(cell=cell).item()))), fontsize=8)
+            axes.set_xscale("log")
+        for axes in panels[len(cells) :]:
+            axes.set_visible(False)
+        for axes in panels[max(0, len(cells) - _ACROSS) : len(cells)]:
+            axes.tick_params(labelbottom=True)
+            axes.set_xlabel("nM")
+        panels[0].set_ylim(bottom=0)
+        figure.supylabel(f"{seen[variable].attrs['long_name']} after {hour:g} h", fontsize=8.5, color=MUTED)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=3, labelcolor="linecolor")
+    return figure
+
+
+def _draw_curve(axes: Axes, part: xr.DataArray, place: int, label: str, *, mark: bool) -> None:
+    """Draw the nominal curve of one molecule, its band where there are draws, and its half-way point."""
+    color, dash = _COLORS[place % len(_COLORS)], _DASHES[place % len(_DASHES)]
+    dose, values = part["dose"].values, part.transpose("draw", "dose").values
+    if len(values) > 1:
+        low, high = np.quantile(values[1:], [0.05, 0.95], axis=0)
+        axes.fill_between(dose, low, high, color=color, alpha=0.14, linewidth=0)
+    axes.plot(dose, values[0], color=color, linestyle=dash, label=label)
+    top = int(np.argmax(values[0]))
+    if mark and top > 0 and values[0][top] > 0:
+        rising = np.maximum.accumulate(values[0][: top + 1])
+        half = values[0][top] / 2
+        at = np.exp(np.interp(half, rising, np.log(dose[: top + 1])))
+        axes.plot([at], [half], marker="o", markersize=4.5, color=color, markeredgecolor=PAPER, zorder=4)
+
+
+def response_heat(mapped: xr.Dataset, *, variable: str = "pstat5", width: float = FULL_WIDTH) -> Figure:
+    """Draw a map over two fields of a card, a panel a cell.
+
+    Parameters
+    ----------
+    mapped : xarray.Dataset
+        Of `twoarm.cells.response_map`.
+    variable : str
+        What to draw.
+    width : float
+        Inch.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One color scale for all panels.
+    """
+    cells = [str(cell) for cell in mapped["cell"].values]
+    down = math.ceil(len(cells) / _ACROSS)
+    values = mapped[variable]
+    ends = {"vmin": min(0.0, float(values.min())), "vmax": float(values.max())}
+    scale = {"cmap": "viridis"} if ends["vmin"] >= 0 else {"cmap": "PuOr_r"}
+    if ends["vmin"] < 0:
+        ends = {"vmin": -max(map(abs, ends.values())), "vmax": max(map(abs, ends.values()))}
+    with styled():
+        figure = new_figure(width, 0.9 + 1.95 * down)
+        panels = figure.subplots(
+            down, min(_ACROSS, len(cells)), sharex=True, sharey=True, squeeze=False
+        ).ravel()
+        for axes, cell in zip(panels, cells, strict=False):
+            grid = values.sel(cell=cell).transpose("second", "first").values
+            drawn = axes.pcolormesh(
+                mapped["first"].values, mapped["second"].values, grid, shading="nearest", **ends, **scale
+            )
+            axes.set_title("\n".join(_two_lines(str(mapped["label"].sel(cell=cell).item()))), fontsize=8)
+            axes.grid(visible=False)
+            for which, axis in (("first", "x"), ("second", "y")):
+                if _is_log(mapped[which].values):
+                    axes.set(**{f"{axis}scale": "log"})
+        for axes in panels[len(cells) :]:
+            axes.set_visible(False)
+        words = {
+            "pstat5": "pSTAT5",
+            "signal": "Signaling IL-2 receptors",
+            "window": "pSTAT5, tumor-specific less",
+        }
+        figure.colorbar(drawn, ax=panels.tolist(), label=words.get(variable, variable), shrink=0.8)
+        figure.supxlabel(_axis_words(mapped["first"]), fontsize=8.5, color=MUTED)
+        figure.supylabel(_axis_words(mapped["second"]), fontsize=8.5, color=MUTED)
+        said = f"{mapped.attrs['molecule']}, {mapped.attrs['dose_nM']:g} nM, {mapped.attrs['hours']:g} h"
+        figure.suptitle(said, fontsize=9, color=INK, ha="left", x=0.01)
+    return figure
+
+
+def _axis_words(axis: xr.DataArray) -> str:
+    unit = axis.attrs["units"]
+    return f"{axis.attrs['long_name']} [{unit}]" if unit else str(axis.attrs["long_name"])
+
+
+def _is_log(values: ArrayLike) -> bool:
+    """Whether values rise by steps that are evener in the logarithm."""
+    at = np.asarray(values, dtype=float)
+    return at.size > 2 and bool((at > 0).all()) and np.ptp(np.diff(np.log(at))) < np.ptp(np.diff(at))
+
+
+def _two_lines(label: str) -> list[str]:
+    head, comma, rest = label.partition(", ")
+    return [head + comma.strip(), rest] if rest else [head, " "]
