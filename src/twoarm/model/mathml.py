@@ -14,7 +14,7 @@ from twoarm.model.graph import Graph
 
 __all__ = ["Translator", "looks_back", "names_in"]
 
-_MOST_NODES = 2_000_000  # of one model: functions of functions can unfold without end
+_MOST_NODES, _MOST_CALLS = 2_000_000, 30_000  # functions of functions can unfold without end
 _LONG = 64  # arguments of a sum from which on it is taken by halves, for shorter chains of derivatives
 _AVOGADRO = 6.02214179e23  # the value SBML Level 3 fixes for its csymbol, whatever CODATA says since
 
@@ -199,6 +199,8 @@ class Translator:
         key = (name, args)
         if key in self.calls:
             return self.calls[key]
+        if len(self.calls) > _MOST_CALLS:
+            raise UnsafeModelError(model="", what="functions of functions that unfold without bound")
         body = self.functions.get(name)
         if body is None:
             raise ModelTextError(problem=f'function "{name}" has no definition')
