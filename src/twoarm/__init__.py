@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twoarm.bibliography import cite, read_references
+    from twoarm.engine.diagnose import diagnose
     from twoarm.engine.sensitivities import sensitivities
     from twoarm.engine.simulate import simulate
+    from twoarm.engine.stream import stream
     from twoarm.errors import TwoarmError
     from twoarm.evidence.compare import compare
     from twoarm.evidence.read import read_evidence
@@ -38,6 +40,8 @@ _HOMES: dict[str, dict[str, str]] = {
         "check_units": "model.sbml",
         "write_sbml": "model.sbml",
         "simulate": "engine.simulate",
+        "stream": "engine.stream",
+        "diagnose": "engine.diagnose",
         "sensitivities": "engine.sensitivities",
     },
     "Molecules": {
@@ -84,6 +88,8 @@ __all__ = [
     "check_units",
     "write_sbml",
     "simulate",
+    "stream",
+    "diagnose",
     "sensitivities",
     "Molecule",
     "read_molecule",
