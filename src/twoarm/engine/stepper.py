@@ -37,7 +37,7 @@ _FIRST = 1e-2  # share of |y| / |dy/dt|, both over tolerance, tried after a sudd
 
 #: Only `_run` is called from Python; wrappers for the rest would be a third of what Numba has to compile.
 _UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-_compiled = njit(error_model="numpy", **_UNWRAPPED)
+_compiled = njit(error_model="numpy", _nrt=False, **_UNWRAPPED)
 
 
 @intrinsic
@@ -507,7 +507,7 @@ def _accept_steps(accept_at, v, aim):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _run(addresses, counter, v, lanes, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
     """Integrate patients until the counter has passed the last; several threads may share one counter.
 
