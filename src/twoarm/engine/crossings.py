@@ -62,12 +62,13 @@ class Eye(NamedTuple):
     stale: Any  # truths are to be looked at anew
 
 
-class Out(NamedTuple):
-    """Addresses and sizes."""
+class Calls(NamedTuple):
+    """Addresses to call and what is there."""
 
     watch: Any
     settle: Any
     truths: Any
+    needs: Any  # states that conditions depend on
 
 
 @intrinsic
@@ -87,8 +88,8 @@ def _look(eye, to):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _turn_to(lane, part, v, lanes, eye, plan, people, aim):  # type: ignore[no-untyped-def]
-    """Look at a part of the step just made."""
+def _turn_to(lane, part, v, lanes, eye, needs, plan, people, aim):  # type: ignore[no-untyped-def]
+    """Look at a part of the step just made, at the states that matter."""
     length, day = lanes.length[lane], lanes.day[lane]
     eye.t[0, lane] = day + part * length
     if part == 1.0:
@@ -96,7 +97,7 @@ def _turn_to(lane, part, v, lanes, eye, plan, people, aim):  # type: ignore[no-u
         if length == stop - day:
             eye.t[0, lane] = stop
     _weigh_stages(lane, part, v, aim.dense)
-    for i in range(v.y.shape[0]):
+    for i in needs:
         eye.z[i, lane] = _dense(i, lane, part, v)
 
 
@@ -138,14 +139,14 @@ def _locate(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-de
     for lane in every:
         eye.low[lane], eye.high[lane] = 0.0, _NEVER
         if v.mask[0, lane] == 1.0:
-            _turn_to(lane, 1.0, v, lanes, eye, plan, people, aim)
+            _turn_to(lane, 1.0, v, lanes, eye, to.needs, plan, people, aim)
     _look(eye, to)
     for lane in every:
         if v.mask[0, lane] == 1.0:
             _copy(lane, eye.last, eye.seen)
             if _turned(lane, eye, to):
                 eye.high[lane] = 1.0
-            _turn_to(lane, 0.5, v, lanes, eye, plan, people, aim)
+            _turn_to(lane, 0.5, v, lanes, eye, to.needs, plan, people, aim)
     _look(eye, to)
     again = False
     for lane in every:
@@ -158,7 +159,7 @@ def _locate(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-de
                 if eye.high[lane] == _NEVER:
                     part = _lowest(lane, eye, to)
                     if part < 1.0:
-                        _turn_to(lane, part, v, lanes, eye, plan, people, aim)
+                        _turn_to(lane, part, v, lanes, eye, to.needs, plan, people, aim)
                         eye.low[lane], again = part, True
     if again:
         _look(eye, to)
@@ -179,7 +180,7 @@ def _bisect(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-de
             low, high = eye.low[lane], eye.high[lane]
             if high <= 1.0:
                 middle = 0.5 * (low + high)
-                _turn_to(lane, middle, v, lanes, eye, plan, people, aim)
+                _turn_to(lane, middle, v, lanes, eye, to.needs, plan, people, aim)
                 at, day, length = eye.t[0, lane], lanes.day[lane], lanes.length[lane]
                 eye.open[lane] = day + low * length < at < day + high * length and high - low > _FINEST
                 under_way = under_way or eye.open[lane]
@@ -195,7 +196,9 @@ def _bisect(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-de
                     eye.low[lane] = middle
     for lane in every:
         if eye.high[lane] <= 1.0:
-            _turn_to(lane, eye.high[lane], v, lanes, eye, plan, people, aim)
+            _turn_to(lane, eye.high[lane], v, lanes, eye, to.needs, plan, people, aim)
+            for i in range(v.y.shape[0]):
+                eye.z[i, lane] = _dense(i, lane, eye.high[lane], v)
 
 
 @_compiled
@@ -250,10 +253,11 @@ def _refresh(v, lanes, eye, to):  # type: ignore[no-untyped-def]
     wanted = False
     for lane in range(lanes.patient.shape[0]):
         wanted = wanted or eye.stale[lane]
-        eye.t[0, lane] = lanes.day[lane]
-        for i in range(v.y.shape[0]):
-            eye.z[i, lane] = v.y[i, lane]
     if wanted:
+        for lane in range(lanes.patient.shape[0]):
+            eye.t[0, lane] = lanes.day[lane]
+            for i in to.needs:
+                eye.z[i, lane] = v.y[i, lane]
         _look(eye, to)
         for lane in range(lanes.patient.shape[0]):
             if eye.stale[lane]:
@@ -290,7 +294,7 @@ def _arrive(v, lanes, eye, plan, people, aim):  # type: ignore[no-untyped-def]
 def _loop(source: int) -> Any:
     """Make the loop. Numba keeps it on disk by its own text and by `source`, which stands for `stepper`'s."""
 
-    @njit(cache=True, nogil=True, error_model="numpy")
+    @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
     def run(addresses, to, counter, v, lanes, eye, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
         """Integrate patients until the counter has passed the last; several threads may share one counter.
 

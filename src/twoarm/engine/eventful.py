@@ -58,7 +58,7 @@ def integrate_and_count(cohort: Cohort) -> tuple[Solved, int]:
         v, lanes = _allocate(kernel, stages)
         eye = _open(watch, kernel.vector, cohort.state.shape[1], cohort.parameters.shape[1])
         clerk = _Clerk(events, v, lanes, eye)
-        to = crossings.Out(watch.address, clerk.address, watch.truths)
+        to = crossings.Calls(watch.address, clerk.address, watch.truths, watch.needs)
         room = crossings.run(addresses, to, counter.ctypes.data, v, lanes, eye, *arguments)
         if clerk.error is not None:
             raise clerk.error

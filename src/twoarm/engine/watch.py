@@ -36,6 +36,8 @@ class Watch:
         sign decides them.
     truths, gaps : int
         Rows.
+    needs : (n,) int array
+        States that ``watch`` reads.
     vector : Vector
         How many patients at a time.
     code : Loaded
@@ -45,6 +47,7 @@ class Watch:
     address: int
     truths: int
     gaps: int
+    needs: np.ndarray
     vector: Vector
     code: object_code.Loaded
 
@@ -94,7 +97,9 @@ def watch_kernel(model: Model, vector: Vector) -> Watch:
         return "\n".join(parts), {"rows": len(roots)}
 
     code = object_code.load(f"watch {model.digest} {vector}", _NAMES, build, object_code.host())
-    return Watch(code.addresses["watch"], len(truths), len(gaps), vector, code)
+    reads = sorted(graph.nodes[i] for i in reachable(graph.nodes, [*truths, *gaps]))
+    needs = np.array([int(node.value) for node in reads if node.op == "state"], dtype=np.int64)
+    return Watch(code.addresses["watch"], len(truths), len(gaps), needs, vector, code)
 
 
 def _conditions(model: Model) -> tuple[Graph, list[int], list[int]]:
