@@ -93,7 +93,9 @@ def compare(request: Request, backend: Backend, courses: Courses, rows: np.ndarr
     that is more. A course is one output of one patient; without outputs at visits, the states at the end.
     """
     before = request.settings.tolerance
-    tolerance = replace(before, relative=max(before.relative / _TIGHTER, 1e-14))
+    tolerance = replace(
+        before, relative=max(before.relative / _TIGHTER, 1e-14), share=before.share / _TIGHTER
+    )
     total = Differences()
     for part in np.array_split(rows, -(-len(rows) // _AT_ONCE)) if len(rows) else []:
         cohort = request.cohort(part, precision="double", tolerance=tolerance)
