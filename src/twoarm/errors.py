@@ -414,6 +414,19 @@ class UnknownOutputError(TwoarmError, ValueError):
         )
 
 
+class ExtinctionFloorError(TwoarmError, ValueError):
+    """A state that is to die out is none, or its floor is no floor."""
+
+    def __init__(self, *, model: str, name: str, floor: object, states: Sequence[str]) -> None:
+        if name not in states:
+            close = get_close_matches(str(name), list(states), n=3)
+            hint = f"Close: {', '.join(close)}. " if close else ""
+            rule = f"Model {model!r} has no state of that name. {hint}Only states can die out."
+        else:
+            rule = "A floor is a positive number in the state's own unit, such as 1 for a number of cells."
+        super().__init__(f"the floor of {name!r} is {floor!r}. {rule}")
+
+
 class SimulationInputError(TwoarmError, ValueError):
     """A number given to a simulation cannot be right."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twoarm.model.differentiate import along, derivative, jacobian, parameter_derivatives, time_derivative
 from twoarm.model.equations import Delay, Event, Graph, Model, Node, evaluate
+from twoarm.model.extinction import extinguish
 from twoarm.model.settle import polish, settle
 from twoarm.model.start import start
 
@@ -16,6 +17,7 @@ __all__ = [
     "along",
     "derivative",
     "evaluate",
+    "extinguish",
     "jacobian",
     "parameter_derivatives",
     "polish",
