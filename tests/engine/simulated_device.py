@@ -58,6 +58,10 @@ class SimulatedDevice:
     def release(self, address: int) -> None:
         del self._blocks[address]
 
+    def clear(self, address: int, size: int) -> None:
+        self._check(address, size)
+        ctypes.memset(address, 0, size)
+
     def upload(self, address: int, source: np.ndarray) -> None:
         self._check(address, source.nbytes)
         assert source.flags.c_contiguous

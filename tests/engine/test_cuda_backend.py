@@ -13,7 +13,8 @@ import pytest
 from twoarm.engine import cuda, simulate, stepper
 from twoarm.engine.cohort import ADD_TO_STATE, SET_RATE, Cohort, Schedule, Tolerance
 from twoarm.errors import DeviceMemoryError
-from twoarm.model import Graph, Model
+from twoarm.model import Graph, Model, start
+from twoarm.model.sbml import read_model
 
 from . import small_models as small
 from . import test_backends
@@ -109,6 +110,15 @@ def test_neither_threads_nor_order_nor_turns_change_a_digit() -> None:
         np.testing.assert_array_equal(getattr(turned, name)[back], getattr(whole, name))
 
 
+def test_rows_that_no_kernel_writes_are_zero_as_on_the_host() -> None:
+    g = Graph()  # only x knows the time, and steps read the derivative by time of every state
+    rates = {"x": g.sub(g("cos", g.time()), g.state(0)), "y": g.sub(g.state(0), g.state(1))}
+    cohort = cohort_of(small.build(g, rates), 5)
+    found, expected = cuda.integrate_on(SimulatedDevice(), cohort), stepper.integrate(cohort)
+    assert not found.status.any()
+    np.testing.assert_allclose(found.recorded, expected.recorded, rtol=1e-9)
+
+
 def test_failures_end_as_on_the_host() -> None:
     g = Graph()
     model = small.build(g, {"x": g.sub(g.mul(g.state(0), g.state(0)), g.const(0.0))}, initial={"x": 1.0})
@@ -168,3 +178,31 @@ def test_a_result_says_what_ran(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.attrs["backend"] == "cuda"
     assert found.attrs["backend_reason"] == "asked for"
     assert simulate(small.decay(), people, days=3.0).attrs["backend"] == "cpu"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_the_library_s_biology_runs_as_on_the_host(precision: str) -> None:
+    model = read_model("pd1_il2")
+    table = dict(zip(model.parameters, np.outer(model.values, np.ones(3)), strict=True))
+    parameters, states = start(model, table, 3)
+    one = cohort_of(small.decay(), 3)
+    cohort = replace(
+        one,
+        model=model,
+        parameters=parameters.T.copy(),
+        state=states.T.copy(),
+        reset_state=np.zeros((0, len(model.states))),
+        schedule=replace(
+            one.schedule,
+            kind=np.full(9, ADD_TO_STATE),
+            state=np.full(9, model.states.index("drug_central")),
+            value=np.repeat([0.0, 100.0, 1000.0], 3),
+        ),
+        tolerance=Tolerance(1e-4, np.full(len(model.states), 1e-12), 1e-8),
+        precision=precision,
+    )
+    found, expected = cuda.integrate_on(SimulatedDevice(), cohort), stepper.integrate(cohort)
+    assert not found.status.any()
+    size = np.nanmax(np.abs(expected.recorded), axis=1, keepdims=True) + 1e-12
+    assert np.nanmax(np.abs(found.recorded - expected.recorded) / size) < 1e-3

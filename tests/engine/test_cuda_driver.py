@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_size_t, c_ubyte, c_uint, c_uint64, c_void_p
 from dataclasses import replace
 
 import numpy as np
@@ -46,6 +46,7 @@ class FakeDriver:
         self._add("cuMemGetInfo_v2", [size, size], self._put(2**24))
         self._add("cuMemAlloc_v2", [POINTER(c_uint64), c_size_t], self._allocate)
         self._add("cuMemFree_v2", [c_uint64], lambda at: self.blocks.pop(at) is None and 1)
+        self._add("cuMemsetD8_v2", [c_uint64, c_ubyte, c_size_t], self._set)
         self._add("cuMemcpyHtoD_v2", [c_uint64, c_void_p, c_size_t], self._copy)
         self._add("cuMemcpyDtoH_v2", [c_void_p, c_uint64, c_size_t], self._copy)
         load = [pointer, c_char_p, c_uint, POINTER(c_int), POINTER(c_void_p)]
@@ -90,6 +91,9 @@ class FakeDriver:
         block = np.full(size // 8 + 64, np.nan)
         address[0] = at = -(-block.ctypes.data // 256) * 256
         self.blocks[at] = block
+
+    def _set(self, at: int, value: int, size: int) -> None:
+        ctypes.memset(at, value, size)
 
     def _copy(self, to: int, source: int, size: int) -> None:
         ctypes.memmove(to, source, size)

@@ -56,6 +56,9 @@ class Threads(Protocol):
     def release(self, address: int) -> None:
         """Give memory back."""
 
+    def clear(self, address: int, size: int) -> None:
+        """Fill memory with zeros."""
+
     def upload(self, address: int, source: np.ndarray) -> None:
         """Copy an array there."""
 
@@ -126,6 +129,9 @@ def integrate_on(device: Threads, cohort: Cohort) -> Solved:
         parts = _parts(cohort, solved, room, tiles * program.tile_bytes, device.name)
         base = device.allocate(min(room, tiles * program.tile_bytes + max(size for _, size in parts)))
         try:
+            device.clear(
+                base, tiles * program.tile_bytes
+            )  # as the host's arrays begin: not all rows are written
             for part, _ in parts:
                 _run_part(device, program, base, tiles, cut(cohort, part), _cut_results(solved, part))
         finally:

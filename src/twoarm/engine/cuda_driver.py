@@ -138,6 +138,10 @@ class Device:
         """Give memory back."""
         self._call("cuMemFree_v2", ctypes.c_uint64(address))
 
+    def clear(self, address: int, size: int) -> None:
+        """Fill memory with zeros."""
+        self._call("cuMemsetD8_v2", ctypes.c_uint64(address), ctypes.c_ubyte(0), ctypes.c_size_t(size))
+
     def upload(self, address: int, source: np.ndarray) -> None:
         """Copy an array to the device."""
         if source.nbytes:
