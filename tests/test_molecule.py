@@ -144,9 +144,12 @@ def test_a_missing_field_is_named(read, line, place):
         read(ANTIBODY.replace(line, ""))
 
 
-def test_a_missing_section_is_named(read):
-    with pytest.raises(MissingFieldError, match='has no "disposition"'):
-        read(ANTIBODY[: ANTIBODY.index("[disposition]")])
+def test_a_missing_section_is_named_once_it_is_needed(read):
+    """Arms alone are a card; to be dosed a molecule needs its disposition."""
+    arms = read(ANTIBODY[: ANTIBODY.index("[disposition]")])
+    assert model_parameters(arms, "cell")["drug_kon_pd1"] > 0
+    with pytest.raises(MissingFieldError, match='has no "disposition'):
+        model_parameters(arms, "drug")
 
 
 KOFF = 'koff    = { value = "1e-3 1/s", source = "brown2020" }'

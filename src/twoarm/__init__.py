@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twoarm.bibliography import cite, read_references
+    from twoarm.cells import potency, read_cells, response, response_map, selectivity
     from twoarm.engine.diagnose import diagnose
     from twoarm.engine.sensitivities import sensitivities
     from twoarm.engine.simulate import simulate
@@ -50,6 +51,13 @@ _HOMES: dict[str, dict[str, str]] = {
         "draw_cards": "molecule",
         "model_parameters": "molecule",
         "Regimen": "regimen",
+    },
+    "Cells": {
+        "read_cells": "cells",
+        "response": "cells",
+        "potency": "cells",
+        "selectivity": "cells",
+        "response_map": "cells",
     },
     "Patients": {
         "Population": "patients.population",
@@ -96,6 +104,11 @@ __all__ = [
     "draw_cards",
     "model_parameters",
     "Regimen",
+    "read_cells",
+    "response",
+    "potency",
+    "selectivity",
+    "response_map",
     "Population",
     "read_population",
     "draw_patients",

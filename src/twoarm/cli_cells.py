@@ -33,9 +33,9 @@ def response(
 ) -> None:
     """Put cells into molecules: pSTAT5, EC50, and the window between tumor-specific and other cells.
 
-    A card of affinities and valency alone will do. Examples:
-    `twoarm response ibi363 aldesleukin --plot response.png`, `twoarm response my.toml --cells treg,nk`,
-    `twoarm response ibi363 --map "il2_arm.weakening_il2rb=1:3000" --map "pd1_arm.kd=0.05:50" --plot map.png`
+    A card of affinities and valency alone will do. Examples: `twoarm response my.toml --cells treg,nk`,
+    `twoarm response one.toml other.toml --out curves.csv --plot curves.png`,
+    `twoarm response my.toml --map "il2_arm.weakening_il2rb=1:3000" --map "pd1_arm.kd=0.05:50" --plot map.png`
     """
     from twoarm.dish import map_files, response_files
 

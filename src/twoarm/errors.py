@@ -679,7 +679,8 @@ class SteadyStateError(TwoarmError, ValueError):
     def __init__(self, *, row: int, patient: object, reason: str) -> None:
         super().__init__(
             f"row {row} of the dose table (patient {patient}) starts at steady state: {reason}. A steady state is "
-            "reached by repeating the dose for `run_in` days before the row. Give `run_in`, or write the doses out."
+            "reached by repeating the dose for `run_in` days before the row, or by `steady_doses`, which repeats it until the "
+            "cycle closes. Give `run_in` or use that, or write the doses out."
         )
         self.row = row
 

@@ -80,8 +80,15 @@ def test_receptors_of_a_cell_are_conserved_without_turnover(drug, affinity, gain
 
 
 @settings(max_examples=5)
-@given(drug=factor, affinity=factor, gain=factor, help_=st.floats(1, 5), il2=factor)
-def test_at_rest_every_binding_step_stands_still(drug, affinity, gain, help_, il2):
+@given(
+    drug=factor,
+    affinity=factor,
+    gain=factor,
+    help_=st.floats(1, 5),
+    il2=factor,
+    moieties=st.sampled_from([1.0, 2.0]),
+)
+def test_at_rest_every_binding_step_stands_still(drug, affinity, gain, help_, il2, moieties):
     """Net flux of each step is zero at equilibrium if, and only if, every cycle closes."""
     model = read_model_once()
     cell = one_cell(
@@ -91,6 +98,7 @@ def test_at_rest_every_binding_step_stands_still(drug, affinity, gain, help_, il
         cooperativity=help_,
         il2=0.01 * il2,
         competitor=1.0,
+        moieties=moieties,
         **STILL,
     )
     steps = [

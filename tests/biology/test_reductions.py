@@ -112,3 +112,30 @@ def test_pstat5_at_once_costs_three_percent_in_the_first_hour_and_one_later(both
 def test_receptors_on_the_surface_are_within_two_percent_after_an_hour(both):
     assert worst(both, 2, slice(None), LATER) < 0.02
     assert worst(both, 3, slice(None), LATER) < 0.02
+
+
+@pytest.mark.parametrize("gain", [0.08, 1.08])
+def test_a_second_il2_counts_alpha_once_and_drug_up_to_twice(gain):
+    """Alpha that a molecule holds twice is counted once: what is held on alpha is at most twice too much."""
+    kd, copies, doses = 10.0, 2000.0, np.geomspace(1e-4, 1e4, 33)
+    still = dict.fromkeys(
+        ("turnover_a", "turnover_b", "internalize_active", "turnover_p", "recycle_a", "shed_a"), 1e-30
+    )
+    cell = {
+        "moieties": 2.0,
+        "gain_moieties": gain,
+        "on_b": 0.0,
+        "il2": 0.0,
+        "gain_cis": 0.0,
+        "copies_pd1": 1e-3,
+    }
+    bath = pd.concat(
+        [one_cell(drug=c, on_a=864.0, off_a=864.0 * kd, copies_il2ra=copies, **cell, **still) for c in doses]
+    )
+    reduced = simulate(read_model(MODEL), bath.reset_index(drop=True), days=3000, visits=[3000], rtol=1e-6)
+    once, twice = 2 * doses / kd, doses / kd * gain / kd  # molecules on one alpha and on two, over free alpha
+    free = (-(1 + once) + np.sqrt((1 + once) ** 2 + 8 * twice * copies)) / (4 * twice)
+    whole = once * free + twice * free**2
+    ratio = reduced["cell_da"].values[:, 0] / whole
+    assert ratio.min() > 0.99
+    assert ratio.max() < 2.0

@@ -58,8 +58,9 @@ def write_receptor_fit(
     Returns
     -------
     DataFrame
-        `name`, `value`, `low`, `high` (95 %), `prior`; the folder has it as ``values.csv``, with
-        ``correlation.csv``, ``profiles.csv``, ``ec50.csv``, ``left_out.csv``, ``readings.csv`` and ``starts.csv``.
+        `name`, `value`, `low`, `high` (95 %) and `prior`. The folder has it as ``values.csv``, with
+        ``correlation.csv``, ``profiles.csv``, ``ec50.csv``, ``left_out.csv``, ``readings.csv``, and
+        ``starts.csv``.
     """
     measured = read_measured()
     folder = Path(out)

@@ -161,8 +161,8 @@ def selectivity(seen: xr.Dataset) -> pd.DataFrame:
     DataFrame
         A row for each molecule, hour and other cell: `ratio`, the other's EC50 over that of the
         tumor-specific cell (above 1: the tumor-specific cell answers first), and `there`, pSTAT5 of the other
-        cell where the tumor-specific cell is half-way to its maximum; each with `_low` and `_high`, 5 and 95 %
-        of the draws. Empty where the tumor-specific cell was left out.
+        cell where the tumor-specific cell is half-way to its maximum; each with `_low` and `_high`, 5 and
+        95 % of the draws. Empty where the tumor-specific cell was left out.
     """
     own = str(seen.attrs["tumor_specific"])
     if own not in seen["cell"].values:
