@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoarm.doses import expand
+from twoarm.doses import DoseRows, expand
 from twoarm.engine import simulate
+from twoarm.engine.steady import steady_doses
+from twoarm.engine.varying import vary, varying_rows
 from twoarm.errors import SteadyStateError
 from twoarm.model import Model
 from twoarm.model.sbml import read_model
@@ -19,10 +21,6 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no NONMEM dosing s
 
 RUN_IN = 240.0  # more than 13 half-lives before a row at steady state
 AFTER = 1e-9  # NONMEM reports a record after the dose of its instant, twoarm a visit before it
-REFUSED = {
-    25: "its run-in would overwrite an earlier row",
-    28: "ss = 2 adds two steady states, which only a linear model allows",
-}
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +67,78 @@ def expected(scenario: int) -> pd.DataFrame:
     return table[table.ID == scenario].groupby("TIME", as_index=False).last()
 
 
-@pytest.mark.parametrize("scenario", [n for n in range(1, 30) if n not in REFUSED])
-def test_concentrations_are_those_of_nonmem(model: Model, scenario: int) -> None:
-    doses, want = expand(read_doses(scenario), run_in=RUN_IN), expected(scenario)
+def compare(model: Model, doses: DoseRows, scenario: int) -> None:
+    want = expected(scenario)
     visits = want.TIME.to_numpy(dtype=float) + AFTER
-    end = visits[-1] + 1.0
-    run = simulate(model, doses=doses, days=end, visits=visits, outputs=["cp"], rtol=1e-8)
+    run = simulate(model, doses=doses, days=visits[-1] + 1.0, visits=visits, outputs=["cp"], rtol=1e-8)
     np.testing.assert_allclose(run.cp.values[0], want.CP, rtol=2e-4, atol=0.05)  # five digits are printed
 
 
-@pytest.mark.parametrize("scenario", sorted(REFUSED))
-def test_what_cannot_be_written_as_repeated_doses_is_refused(scenario: int) -> None:
-    with pytest.raises(SteadyStateError, match=REFUSED[scenario]):
-        expand(read_doses(scenario), run_in=RUN_IN)
+@pytest.mark.parametrize("scenario", range(1, 30))
+def test_concentrations_are_those_of_nonmem(model: Model, scenario: int) -> None:
+    compare(model, steady_doses(model, read_doses(scenario)), scenario)
+
+
+@pytest.mark.parametrize("scenario", [9, 13, 19, 22, 29])
+def test_a_run_in_of_a_given_length_is_the_same(model: Model, scenario: int) -> None:
+    compare(model, expand(read_doses(scenario), run_in=RUN_IN), scenario)
+
+
+def test_a_run_in_cannot_say_what_follows_an_earlier_row() -> None:
+    for scenario in (25, 28):
+        with pytest.raises(SteadyStateError):
+            expand(read_doses(scenario), run_in=RUN_IN)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_a_weight_that_changes_is_carried_backward_as_nonmem_does(backend: str) -> None:
+    model = vary(
+        read_model(
+            """
+            model one_compartment
+              compartment body = 1;
+              substanceOnly species depot in body = 0, central in body = 0;
+              wt = 70; v = 20; ka = 1.5;
+              cl := 1.1*(wt/70)^0.75;
+              absorb: depot -> central; ka*depot;
+              leave: central -> ; cl/v*central;
+              cp := 1000*central/v;
+            end
+            """
+        ),
+        ["wt"],
+    )
+    records = pd.read_csv(FOLDER / "time_varying.csv")
+    wanted = pd.read_csv(FOLDER / "time_varying_nonmem.csv")
+    dosed = records[records.evid == 1]
+    doses = pd.DataFrame(
+        {
+            "id": dosed.ID,
+            "time": dosed.time.astype(float),
+            "amt": dosed.amt.astype(float),
+            "cmt": np.where(dosed.cmt == 2, "central", "depot"),
+            "rate": dosed.rate.astype(float),
+            "ii": dosed.ii.astype(float),
+            "addl": dosed.addl,
+        }
+    )
+    rows = expand(doses)
+    weights = records[["ID", "time", "WT"]].rename(columns={"ID": "id", "WT": "wt"})
+    weights = weights.drop_duplicates(["id", "time"])
+    first = weights.groupby("id").first()[["wt"]]
+    changes = varying_rows(weights, first, carry="backward", doses=rows)
+    for patient in first.index:
+        want = wanted[wanted.ID == patient].groupby("TIME", as_index=False).last()
+        visits = want.TIME.to_numpy(dtype=float)
+        run = simulate(
+            model,
+            first.loc[[patient]],
+            [rows, changes],
+            days=visits[-1],
+            visits=visits,
+            outputs=["cp", "cl"],
+            backend=backend,
+            rtol=1e-8,
+        )
+        np.testing.assert_allclose(run.cp.values[0], want.CP, rtol=2e-4, atol=0.05)
+        np.testing.assert_allclose(run.cl.values[0], want.CL, rtol=1e-4)
