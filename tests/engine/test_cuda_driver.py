@@ -148,7 +148,7 @@ def simulate_threads(driver: FakeDriver, cohort: Cohort) -> None:
     """Let a launch run the same code, compiled for the host."""
     given = stepper.arguments_of(cohort, Solved.empty(cohort))
     host = SimulatedDevice()
-    program = host.load(cuda._content(cohort), lambda: cuda.write(cohort, given))
+    program = host.load(cuda.content_of(cohort, given), lambda: cuda.write(cohort, given))
     driver.run = lambda table, threads: host.launch(program, table, threads)  # type: ignore[assignment]
 
 
@@ -213,7 +213,7 @@ def test_threads_are_bounded_by_what_the_device_holds(monkeypatch: pytest.Monkey
     cohort = cohort_of(small.decay(), 3)
     given = stepper.arguments_of(cohort, Solved.empty(cohort))
     with device.current():
-        program = device.load(cuda._content(cohort), lambda: cuda.write(cohort, given))
+        program = device.load(cuda.content_of(cohort, given), lambda: cuda.write(cohort, given))
     assert program.resident == 3 * 32  # three multiprocessors, one block of a warp each
     assert program.tile_bytes % 128 == 0
     assert program.stack_bytes == 16 * 2048 * 3

@@ -31,7 +31,7 @@ _HOMES: Final = {
 _EVENTFUL: Final = "twoarm.engine.eventful"  # "cpu" for models with events
 _PACKAGES: Final = {
     "cpu": ("numpy", "llvmlite", "numba"),
-    "cuda": ("numpy", "llvmlite"),
+    "cuda": ("numpy", "llvmlite", "numba"),
     "reference": ("numpy", "scikit-sundae"),
 }
 

@@ -123,15 +123,13 @@ def integrate_on(device: Threads, cohort: Cohort) -> Solved:
         return solved
     given = stepper.arguments_of(cohort, solved)
     with device.current():
-        program = device.load(_content(cohort), lambda: write(cohort, given))
-        room = int(_SHARE * (device.free_bytes() - program.stack_bytes))
+        program = device.load(content_of(cohort, given), lambda: write(cohort, given))
+        room = max(0, int(_SHARE * (device.free_bytes() - program.stack_bytes)))
         tiles = _tiles(program, len(cohort.state), room)
         parts = _parts(cohort, solved, room, tiles * program.tile_bytes, device.name)
         base = device.allocate(min(room, tiles * program.tile_bytes + max(size for _, size in parts)))
         try:
-            device.clear(
-                base, tiles * program.tile_bytes
-            )  # as the host's arrays begin: not all rows are written
+            device.clear(base, tiles * program.tile_bytes)  # as on the host: steps read rows nobody writes
             for part, _ in parts:
                 _run_part(device, program, base, tiles, cut(cohort, part), _cut_results(solved, part))
         finally:
@@ -151,8 +149,10 @@ def _sources() -> str:
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 
-def _content(cohort: Cohort) -> str:
-    return f"cuda {cohort.model.digest} {cohort.method} {cohort.precision} {_sources()}"
+def content_of(cohort: Cohort, given: tuple[Any, ...]) -> str:
+    """Say all that the code depends on besides versions and the device."""
+    kinds = " ".join(str(value.dtype) for value in leaves(given) if isinstance(value, np.ndarray))
+    return f"cuda {cohort.model.digest} {cohort.method} {cohort.precision} {kinds} {_sources()}"
 
 
 def _tiles(program: Program, patients: int, room: int) -> int:
@@ -230,6 +230,7 @@ def _run_part(
     where: dict[int, int] = {}
 
     def place(array: np.ndarray) -> int:
+        assert array.flags.c_contiguous, "the loop is compiled for arrays without gaps"
         where[id(array)] = room.take(array.nbytes)
         device.upload(where[id(array)], array)
         return where[id(array)]

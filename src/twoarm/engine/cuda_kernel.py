@@ -126,8 +126,8 @@ class _Entry:
         ]
         return name
 
-    def own(self, array: np.ndarray, offset: int, column: str) -> None:
-        """Pass an array of a tile: its length is known, its rows lie apart, its column is the thread's."""
+    def own(self, array: np.ndarray, offset: int, column: str) -> str:
+        """Pass a thread's column of an array, whose rows lie apart; return its address."""
         item, name = array.itemsize, f"%own{len(self.lines)}"
         self.lines += [
             f"  {name}_column = mul i64 {column}, {item}",
@@ -136,14 +136,10 @@ class _Entry:
         ]
         strides = [item * TILE] if array.ndim == 1 else [item * TILE, item]
         numbers = [*array.shape, *strides]
-        self.passed += [
-            "ptr null",
-            "ptr null",
-            f"i64 {array.size}",
-            f"i64 {item}",
-            f"ptr {self.pointer(name)}",
-        ]
+        at = self.pointer(name)
+        self.passed += ["ptr null", "ptr null", f"i64 {array.size}", f"i64 {item}", f"ptr {at}"]
         self.passed += [f"i64 {number}" for number in numbers]
+        return at
 
     def shared(self, value: Any) -> None:
         """Pass an array or number that all threads share."""
@@ -171,10 +167,9 @@ def _entry(own: tuple[Any, ...], given: tuple[Any, ...], tile: Tile) -> str:
     entry.passed.append(f"i64 {counter}")
     patient = own[1].patient
     for array, offset in zip(leaves(own), tile.offsets, strict=True):
-        entry.own(array, offset, "%lane")
+        at = entry.own(array, offset, "%lane")
         if array is patient:
-            nobody = entry.passed[-len(geometry(array)) + 1].split()[-1]
-            entry.lines.append(f"  store i64 -1, ptr {nobody}, align 8")
+            entry.lines.append(f"  store i64 -1, ptr {at}, align 8")
     for value in leaves(given):
         entry.shared(value)
     lines = [
