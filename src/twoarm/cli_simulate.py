@@ -111,10 +111,11 @@ def simulate(
     Time is in the model's own unit. A .csv has the columns time and one for each output, and id before them
     if there is a cohort; every digit is kept.
     """
-    from twoarm.study import diagnose_files, plot_files, read_files, table_of, write_files
+    from twoarm.study import check_places, diagnose_files, plot_files, read_files, table_of, write_files
 
     if amounts and concentrations:
         raise typer.BadParameter("Species are written as amounts or as concentrations. Give one of the two.")
+    check_places(out, plot)
     files = read_files(
         model,
         end=end,

@@ -172,6 +172,9 @@ def _checked(records: pd.DataFrame) -> pd.DataFrame:
             numbers = pd.to_numeric(records[name], errors="coerce").astype(float)
             refuse(name, numbers.isna() & records[name].notna(), "It must be a number")
             numbers = numbers if COLUMNS[name] is None else numbers.fillna(COLUMNS[name])
+            if name == "amt":  # what is no dose need not say how much
+                code = pd.to_numeric(records.evid, errors="coerce").fillna(COLUMNS["evid"])
+                numbers = numbers.mask(records[name].isna() & ~code.isin([1, 4]), 0.0)
             refuse(name, ~np.isfinite(numbers), "It must be a finite number")
             records[name] = numbers
     dose = records.evid.isin([1, 4])

@@ -14,13 +14,22 @@ from twoarm.report.tables import headline, main_table, number
 from twoarm.study import compose
 from twoarm.study import folder as files
 from twoarm.study.card import Study, read_study
-from twoarm.study.cohort import Files, diagnose_files, plot_files, read_files, table_of, write_files
+from twoarm.study.cohort import (
+    Files,
+    check_places,
+    diagnose_files,
+    plot_files,
+    read_files,
+    table_of,
+    write_files,
+)
 from twoarm.study.folder import move_aside
 from twoarm.study.run import run_study
 
 __all__ = [
     "Files",
     "Study",
+    "check_places",
     "diagnose_files",
     "move_aside",
     "plot_files",

@@ -155,6 +155,30 @@ def read_files(
     return Files(job, patients, rows)
 
 
+def check_places(out: Path | None, picture: Path | None) -> None:
+    """Make sure that results can be written where they shall be, before anything is simulated.
+
+    Parameters
+    ----------
+    out, picture : Path or None
+        Files of curves and of a picture.
+
+    Raises
+    ------
+    OutputFileError, PictureFileError
+        If a name ends in another way than those that are written.
+    NotWrittenError
+        If the system does not let one be written.
+    """
+    if out is not None and out.suffix not in _FORMS:
+        raise OutputFileError(path=out)
+    if picture is not None and picture.suffix not in _PICTURES:
+        raise PictureFileError(path=picture, known=_PICTURES)
+    for path in (out, picture):
+        if path is not None and path.suffix != ".zarr":
+            check_writable(path)
+
+
 def write_files(
     files: Files,
     out: Path | None,
@@ -208,10 +232,7 @@ def write_files(
     job = files.job
     if out is None:
         return run_job(job, None, progress=progress)
-    if out.suffix not in _FORMS:
-        raise OutputFileError(path=out)
-    if out.suffix != ".zarr":
-        check_writable(out)
+    check_places(out, None)
     if not files._on_disk(out, resume=resume):
         return _export(run_job(job, None, progress=progress), files, out)
     found = estimate or estimate_job(job, on_disk=True)
@@ -345,8 +366,7 @@ def plot_files(run: xr.Dataset, out: Path | None, picture: Path, *, alone: bool)
     """
     from twoarm.figures.courses import courses
 
-    if picture.suffix not in _PICTURES:
-        raise PictureFileError(path=picture, known=_PICTURES)
+    check_places(None, picture)
     if not curves(run) and out is not None:
         run = _read_back(out, alone=alone)
     figure = courses(run, curves(run))
