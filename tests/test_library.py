@@ -11,7 +11,7 @@ from twoarm.bibliography import ASSUMED, read_references, sources_in
 
 LIBRARY = Path(__file__).parent.parent / "src" / "twoarm" / "library"
 CARDS = sorted(LIBRARY.rglob("*.toml"))
-TABLES = sorted(LIBRARY.rglob("*.csv"))
+TABLES = sorted((LIBRARY / "evidence").rglob("*.csv"))
 
 
 def name(path: Path) -> str:

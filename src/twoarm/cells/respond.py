@@ -121,6 +121,12 @@ def potency(seen: xr.Dataset) -> xr.Dataset:
     xarray.Dataset
         `maximum` (largest pSTAT5 among the doses) and `ec50` [nM] (dose of half of it, on the way up, between
         doses by logarithm; NaN where there is no response), over (molecule, draw, cell, hour).
+
+    Examples
+    --------
+    >>> told = potency(response("aldesleukin", cells=["treg", "nk"]))
+    >>> [f"{ec50:.0e}" for ec50 in told.ec50.values.ravel()]
+    ['3e-02', '2e+00']
     """
     curves = np.asarray(seen["pstat5"].values, dtype=float)
     log_dose = np.log(np.asarray(seen["dose"].values, dtype=float))
@@ -163,6 +169,12 @@ def selectivity(seen: xr.Dataset) -> pd.DataFrame:
         tumor-specific cell (above 1: the tumor-specific cell answers first), and `there`, pSTAT5 of the other
         cell where the tumor-specific cell is half-way to its maximum; each with `_low` and `_high`, 5 and
         95 % of the draws. Empty where the tumor-specific cell was left out.
+
+    Examples
+    --------
+    >>> window = selectivity(response("aldesleukin", cells=["effector", "nk"]))
+    >>> bool(window.ratio[0] > 1)
+    True
     """
     own = str(seen.attrs["tumor_specific"])
     if own not in seen["cell"].values:
@@ -226,6 +238,13 @@ def response_map(
     ------
     UnknownFieldError
         If the card has no such field.
+
+    Examples
+    --------
+    >>> fields = {"il2_arm.weakening_il2rb": [1, 100], "il2_arm.kd_il2ra": [1, 10]}
+    >>> mapped = response_map("aldesleukin", fields, dose="1 nM", cells=["nk"])
+    >>> bool(mapped.pstat5[0, 0, 0] > mapped.pstat5[1, 0, 0])
+    True
     """
     card = molecule if isinstance(molecule, Molecule) else read_molecule(molecule)
     nominal = card.nominal()
