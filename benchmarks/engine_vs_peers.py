@@ -16,7 +16,7 @@ import argparse
 import os
 import time
 
-from peers.machine import results, words
+from peers.machine import about, results
 from peers.measure import Measured, Plan, measure
 from peers.picture import draw
 from peers.registry import TOOLS
@@ -42,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     given = {name: value for name, value in vars(options).items() if value is not None}
     plan = Plan.of(short=options.short, given=given)
-    print(words())
+    print(about())
     everything: list[Measured] = []
     for name in options.systems or (SHORT if options.short else SYSTEMS):
         began = time.perf_counter()

@@ -46,7 +46,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def words() -> str:
+def about() -> str:
     """Say it all in two lines."""
     named = ", ".join(f"{name} {version}" for name, version in versions().items())
     return f"{processor()}, {os.cpu_count()} cores, load {load():.1f}\n{named}"

@@ -27,9 +27,10 @@ class Plan:
     ----------
     tools : tuple of str
         Who takes part.
-    patients, timed, peers : int
-        How many there are, all for single precision, which re-runs some in double; how many of them for
-        double precision; for each peer.
+    patients, peers : int
+        How many there are, all for single precision, which re-runs some in double; of each peer.
+    steady : int
+        Patients times states in double precision, so that what a call costs once does not count.
     rounds : int
         Every tool runs that often; medians count.
     rtols, rtols_single, rtols_peers : tuples of float
@@ -42,8 +43,8 @@ class Plan:
 
     tools: tuple[str, ...] = tuple(TOOLS)
     patients: int = 512
-    timed: int = 64
     peers: int = 4
+    steady: int = 10_000
     rounds: int = 3
     rtols: tuple[float, ...] = tuple(10 ** (-k / 2) for k in range(6, 18))
     rtols_single: tuple[float, ...] = tuple(10 ** (-k / 2) for k in range(4, 11))
@@ -57,7 +58,7 @@ class Plan:
         """Plan of a short or a whole run, with what was asked for."""
         brief: dict[str, Any] = {}
         if short:
-            brief = {"patients": 128, "timed": 32, "peers": 1, "rounds": 3, "start": 60.0, "limit": 15.0}
+            brief = {"patients": 128, "peers": 1, "rounds": 3, "start": 60.0, "limit": 15.0}
             brief["tools"] = ("twoarm", "twoarm single", "AMICI", "libRoadRunner", "CVODE, scikit-sundae")
             brief |= {
                 "rtols": cls.rtols[2:10],
@@ -66,6 +67,10 @@ class Plan:
             }
         own = {field.name for field in fields(cls)}
         return cls(**brief | {name: value for name, value in given.items() if name in own})
+
+    def count(self, states: int) -> int:
+        """Patients of the engine in double precision."""
+        return min(self.patients, max(32, self.steady // states))
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ def measure(task: Task, plan: Plan) -> Measured:
         exact = tools[JUDGE].run(_EXACT, plan.peers, 20 * plan.limit)
         if exact is None:
             raise SystemExit(f"{JUDGE}, the judge, dropped out of {task.name}: {tools[JUDGE].failure}")
-        answers, busy = _ask(tools, plan)
+        answers, busy = _ask(tools, plan, len(task.model.states))
     finally:
         for tool in tools.values():
             tool.stop()
@@ -106,7 +111,7 @@ def measure(task: Task, plan: Plan) -> Measured:
 
 
 def _ask(
-    tools: dict[str, ToolProcess], plan: Plan
+    tools: dict[str, ToolProcess], plan: Plan, states: int
 ) -> tuple[dict[tuple[str, float], list[Answer]], dict[tuple[str, float], float]]:
     answers: dict[tuple[str, float], list[Answer]] = {}
     busy: dict[tuple[str, float], float] = {}
@@ -117,7 +122,7 @@ def _ask(
                 wanted = plan.rtols_single if single else plan.rtols if name in OURS else plan.rtols_peers
                 if name not in plan.tools or rtol not in wanted:
                     continue
-                count = plan.peers if name in PEERS else plan.patients if single else plan.timed
+                count = plan.peers if name in PEERS else plan.patients if single else plan.count(states)
                 answer = tool.run(rtol, count, plan.limit)
                 if answer is not None:
                     answers.setdefault((name, rtol), []).append(answer)

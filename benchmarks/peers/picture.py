@@ -56,7 +56,7 @@ def draw(table: pd.DataFrame, everything: list[Measured], path: Path) -> None:
     columns = min(_COLUMNS, len(everything))
     rows = -(-len(everything) // columns)
     with styled():
-        figure = new_figure(max(FULL_WIDTH * columns / _COLUMNS * 1.35, 5.0), 2.65 * rows + 0.75)
+        figure = new_figure(max(FULL_WIDTH * columns / _COLUMNS * 1.35, 5.0), 2.65 * rows + 0.9)
         panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for panel, found in zip(panels, everything, strict=False):
             _draw_panel(panel, table[table["system"] == found.system], found)
@@ -67,7 +67,12 @@ def draw(table: pd.DataFrame, everything: list[Measured], path: Path) -> None:
         known = [name for name in _LOOK if name in set(table["tool"])]
         handles = [_line(name) for name in known]
         figure.legend(
-            handles, known, loc="outside upper left", ncols=len(known), handlelength=1.8, columnspacing=1.3
+            handles,
+            known,
+            loc="outside upper left",
+            ncols=min(len(known), 2 * columns),
+            handlelength=1.8,
+            columnspacing=1.3,
         )
         figure.savefig(path, dpi=180, facecolor=PAPER)
 

@@ -76,13 +76,18 @@ def published(name: str, count: int) -> Task:
     return make_task(name, sbml, patients, target, amount, every=every)
 
 
-def network(size: int, count: int) -> Task:
-    """A random reaction network, from the tests, its parameters log-normal with a CV of 40 %."""
+def network_model(size: int) -> Model:
+    """Make a random reaction network, one of the tests', with this many states."""
     sys.path.insert(0, str(_HERE.parent))
     from tests.engine.small_models import network as made
 
-    sbml = _sbml(antimony_of(made(size, round(2.3 * size), seed=7)))
-    return make_task(f"network_{size}", sbml, spread_patients(read_model(sbml), count, 0.4), "x0", 5.0)
+    return made(size, round(2.3 * size), seed=7)
+
+
+def network(size: int, count: int, spread: float = 0.4) -> Task:
+    """Take such a network, its parameters log-normal with a CV of 40 %."""
+    sbml = _sbml(antimony_of(network_model(size)))
+    return make_task(f"network_{size}", sbml, spread_patients(read_model(sbml), count, spread), "x0", 5.0)
 
 
 #: Every system of a whole run: published models, parts of the library and all of it, a network.
@@ -107,24 +112,18 @@ def spread_patients(model: Model, count: int, spread: float) -> pd.DataFrame:
     return pd.DataFrame({n: default[n] * np.exp(spread * rng.standard_normal(count)) for n in free})
 
 
-def library_patients(count: int, spread: float = 0.0) -> pd.DataFrame:
-    """Patients of the library's population on its molecule; with a spread, all else varies too."""
+def library_patients(count: int) -> pd.DataFrame:
+    """Patients of the library's population on its molecule."""
     from twoarm.molecule import read_molecule
     from twoarm.patients.draw import draw_patients
     from twoarm.patients.population import read_population
     from twoarm.regimen import Regimen
 
-    model = read_model("pd1_il2")
+    known = read_model("pd1_il2")
     patients = draw_patients(read_population("io_resistant_squamous_nsclc"), count, seed=1)
     drug = Regimen(read_molecule("ibi363"), dose="3 mg/kg", every="3 weeks").parameters(patients)
-    own = patients[[name for name in patients if name in {*model.parameters, *model.states}]]
-    table = pd.concat([own, drug[[name for name in drug if name not in own]]], axis=1)
-    if spread > 0:
-        all_of_them = spread_patients(model, count, spread)
-        default = dict(zip(model.parameters, model.values, strict=True))
-        given = {n: all_of_them[n] / default[n] * table[n] for n in table if default.get(n)}
-        table = all_of_them.assign(**given)
-    return table
+    own = patients[[name for name in patients if name in {*known.parameters, *known.states}]]
+    return pd.concat([own, drug[[name for name in drug if name not in own]]], axis=1)
 
 
 def _sbml(source: str | Path) -> str:

@@ -56,8 +56,9 @@ def say(found: Measured, plan: Plan, seconds: float) -> str:
         }
     )
     lines = [
-        f"\n{found.system}: {found.states} states; {plan.timed} patients (single precision {plan.patients}, "
-        f"peers {plan.peers}), median of {plan.rounds} rounds, CPU time of one thread; {seconds:.0f} s",
+        f"\n{found.system}: {found.states} states; {plan.count(found.states)} patients (single precision "
+        f"{plan.patients}, peers {plan.peers}), median of {plan.rounds} rounds, "
+        f"CPU time of one thread; {seconds:.0f} s",
         shown.to_string(index=False),
         "ready after: " + ", ".join(f"{name} {wait:.1f} s" for name, wait in found.ready.items()),
         *(f"{name} dropped out: {reason}" for name, reason in found.failures.items()),

@@ -128,7 +128,7 @@ def make_task(
 
     task = task_of(patients)
     effort = simulate(
-        model, patients, task.dose_table, days=every, outputs=[target], rtol=1e-4, workers=1
+        model, patients, task.dose_table, days=every, outputs=[target], rtol=1e-4, workers=1, failed="mask"
     ).steps.to_numpy()
     order = np.argsort(np.abs(effort - np.median(effort)), kind="stable")
     return task_of(patients.iloc[order].reset_index(drop=True))
