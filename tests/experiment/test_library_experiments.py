@@ -61,3 +61,15 @@ def test_a_claim_about_mechanism_is_decided_on_a_coarse_ensemble(name, tmp_path)
     verdicts = run_experiment(name, tmp_path, draws=12, patients=2)
     assert verdicts["middle"].notna().all()
     assert (verdicts["verdict"] == SUPPORTS).any()
+
+
+def test_mice_are_mice():
+    """Untreated tumors reach 2 mL in two to three weeks; each group gets what its file says, and no more."""
+    experiment = read_experiment("mouse_sensitive")
+    values = conduct(experiment, seed=2, patients=2, draws=1).values.set_index("part")
+    assert values.loc["vehicle", "survival"].between(9, 25).all()
+    assert (values.loc["vehicle", "amount"] == 0).all()
+    assert values.loc["anti_pd1", "amount"].to_numpy() == pytest.approx(0.02 * 10 / 149 * 1000)
+    assert values.loc["anti_pd1", "nk"].to_numpy() == pytest.approx(1, abs=1e-4)
+    assert (values.loc["not_alpha", "nk"] > 2).all()
+    assert (values.loc["anti_pd1", "volume_14"] < values.loc["vehicle", "volume_14"]).all()
