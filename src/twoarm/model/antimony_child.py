@@ -15,6 +15,7 @@ from pathlib import Path
 __all__ = ["translate"]
 
 _MEMORY = 8 << 30  # bytes of address space
+_SECONDS = 300  # of computing, for whoever is not waited for anymore because the parent was killed
 
 
 def translate(text: str, parts: Mapping[str, str]) -> dict[str, str]:
@@ -48,6 +49,7 @@ def main() -> None:
         memory = _MEMORY if most == resource.RLIM_INFINITY else min(_MEMORY, most)
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     asked = json.load(sys.stdin)
     found = translate(asked["text"], asked["parts"])
     Path(sys.argv[1]).write_text(json.dumps(found), encoding="utf-8")
