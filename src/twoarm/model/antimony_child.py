@@ -15,7 +15,7 @@ from pathlib import Path
 __all__ = ["translate"]
 
 _MEMORY = 8 << 30  # bytes of address space
-_SECONDS = 300  # of computing, for whoever is not waited for anymore because the parent was killed
+_SECONDS = 120  # of computing, for whoever is not waited for anymore because the parent was killed
 
 
 def translate(text: str, parts: Mapping[str, str]) -> dict[str, str]:
