@@ -184,8 +184,9 @@ def _curves(experiment: Experiment, courses: Courses) -> pd.DataFrame:
 
 
 def _ladders(experiment: Experiment, courses: Courses) -> pd.DataFrame:
+    """Readouts along the doses; a group with one dose is one point beside them."""
     table = summarize(experiment, courses.values)
-    groups = {part.name: part.group for part in parts_of(experiment) if experiment.groups[part.group].doses}
+    groups = {part.name: part.group for part in parts_of(experiment) if experiment.groups[part.group].given}
     labels = {experiment.readouts[name].label for name in experiment.figure.ladders}
     table = table[table["part"].isin(groups) & table["readout"].isin(labels)]
     return table.assign(group=table["part"].map(lambda part: experiment.groups[groups[part]].title))

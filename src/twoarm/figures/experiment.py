@@ -128,7 +128,10 @@ def _draw_panel(
     for group, points in part.groupby("group", sort=False):
         color, line = colors[str(group)], points.sort_values(x)
         at = line[x].to_numpy(float)
-        axes.fill_between(at, line["low"], line["high"], color=tint(color, 0.16), linewidth=0)
+        if len(at) > 1:
+            axes.fill_between(at, line["low"], line["high"], color=tint(color, 0.16), linewidth=0)
+        else:
+            axes.vlines(at, line["low"], line["high"], color=tint(color, 0.5), linewidth=2.5)
         axes.plot(
             at,
             line["middle"],
