@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twoarm.model.sbml import check_units, read_model, write_sbml
     from twoarm.molecule import Molecule, draw_cards, model_parameters, read_molecule
     from twoarm.patients.draw import draw_patients
+    from twoarm.patients.drawn import DrawnPatients
     from twoarm.patients.population import Population, read_population
     from twoarm.regimen import Regimen
     from twoarm.report import write_report
@@ -63,6 +64,7 @@ _HOMES: dict[str, dict[str, str]] = {
         "Population": "patients.population",
         "read_population": "patients.population",
         "draw_patients": "patients.draw",
+        "DrawnPatients": "patients.drawn",
     },
     "Trials": {
         "Protocol": "trial.protocol",
@@ -112,6 +114,7 @@ __all__ = [
     "Population",
     "read_population",
     "draw_patients",
+    "DrawnPatients",
     "Protocol",
     "read_protocol",
     "run_trial",

@@ -95,7 +95,7 @@ def draw_patients(
     kept: list[pd.DataFrame] = []
     drawn = found = 0
     while found < n:
-        table = _candidates(population, drawn, n - found, seed, method)
+        table = draw_candidates(population, drawn, n - found, seed, method)
         drawn += len(table)
         good = plausible_columns(table, rules)
         table, lost = _refuse(table, good)
@@ -134,8 +134,25 @@ def _count(rejected: dict[str, int], lost: pd.Series) -> None:
         rejected[str(name)] += int(number)
 
 
-def _candidates(population: Population, start: int, count: int, seed: int, method: Method) -> pd.DataFrame:
-    """Candidates `start` to `start + count`, all columns, before any rule."""
+def draw_candidates(
+    population: Population, start: int, count: int, seed: int, method: Method
+) -> pd.DataFrame:
+    """Draw candidates `start` to `start + count`, all columns, before any rule.
+
+    Parameters
+    ----------
+    population : Population
+        From `read_population`.
+    start, count : int
+        Which candidates.
+    seed, method
+        As for `draw_patients`.
+
+    Returns
+    -------
+    DataFrame
+        A row a candidate.
+    """
     normal = _normals(population, start, count, seed, method)
     columns: dict[str, np.ndarray] = {}
     for name in population.order():
