@@ -66,14 +66,8 @@ def draw(table: pd.DataFrame, everything: list[Measured], path: Path) -> None:
         figure.supylabel("CPU time of a patient, ms", fontsize=8.5, color=MUTED)
         known = [name for name in _LOOK if name in set(table["tool"])]
         handles = [_line(name) for name in known]
-        figure.legend(
-            handles,
-            known,
-            loc="outside upper left",
-            ncols=min(len(known), 2 * columns),
-            handlelength=1.8,
-            columnspacing=1.3,
-        )
+        where = {"loc": "outside upper left", "ncols": min(len(known), 2 * columns)}
+        figure.legend(handles, known, **where, handlelength=1.8, columnspacing=1.3)
         figure.savefig(path, dpi=180, facecolor=PAPER)
 
 

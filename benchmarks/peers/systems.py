@@ -49,11 +49,11 @@ PARTS = {
     ],
 }
 
-#: Models of `models/`: the state that something is added to, how much, and how often.
+#: Models of `models/`: the state that something is added to, how much, how often, and the parameters' spread.
 _PUBLISHED = {
-    "kirschner_panetta_1998": ("E", 11_550.0, 21.0),
-    "kholodenko_2000": ("MKKK", 20.0, 500.0),
-    "huang_ferrell_1996": ("E1", 2.5e-6, 20.0),
+    "kirschner_panetta_1998": ("E", 5775.0, 21.0, 0.1),
+    "kholodenko_2000": ("MKKK", 20.0, 500.0, 0.4),
+    "huang_ferrell_1996": ("E1", 2.5e-6, 20.0, 0.4),
 }
 
 
@@ -67,12 +67,11 @@ def library(name: str, count: int) -> Task:
 
 
 def published(name: str, count: int) -> Task:
-    """A model of `models/`, its parameters log-normal with a CV of 40 %."""
-    target, amount, every = _PUBLISHED[name]
+    """Take a model of `models/`, its parameters log-normal."""
+    target, amount, every, spread = _PUBLISHED[name]
     sbml = _sbml(_HERE / "models" / f"{name}.ant")
-    patients = spread_patients(read_model(sbml), count, 0.4).drop(
-        columns="cell", errors="ignore"
-    )  # its volume
+    patients = spread_patients(read_model(sbml), count, spread)
+    patients = patients.drop(columns="cell", errors="ignore")  # its volume: tools differ in what that does
     return make_task(name, sbml, patients, target, amount, every=every)
 
 
