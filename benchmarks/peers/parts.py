@@ -27,7 +27,7 @@ def hold_still(sbml: str, patients: pd.DataFrame, moving: frozenset[str]) -> tup
     Returns
     -------
     str
-        SBML without initial assignments, with reactions, rate rules and the assignments they need.
+        SBML without initial assignments: reactions, rate rules and the assignments they need, all values 1.
     DataFrame
         Parameters and initial states, one row a patient.
     """
@@ -47,18 +47,10 @@ def hold_still(sbml: str, patients: pd.DataFrame, moving: frozenset[str]) -> tup
     given = [
         name for name, changes in needed.items() if (name in moving or not changes) and name in whole.outputs
     ]
-
-    def beginning(people: pd.DataFrame | None) -> pd.DataFrame:
-        found = simulate(whole, people, days=1e-6, visits=[0.0], outputs=given, rtol=1e-3)
-        return pd.DataFrame({name: found[name].to_numpy()[:, 0] for name in given})
-
-    usual = beginning(
-        None
-    )  # the model's own values: the same text for any patients, so that it is compiled once
-    for name in given:
-        _set_value(model.getElementBySId(name), usual[name].iloc[0])
-    table = beginning(patients)
-    table.index = patients.index
+    for name in given:  # numbers stand in the table: so the text, and what is compiled from it, outlives them
+        _set_value(model.getElementBySId(name), 1.0)
+    begun = simulate(whole, patients, days=1e-6, visits=[0.0], outputs=given, rtol=1e-3)
+    table = pd.DataFrame({name: begun[name].to_numpy()[:, 0] for name in given}, index=patients.index)
     return libsbml.writeSBMLToString(document), table
 
 
