@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
-from sksundae.cvode import CVODE
 
 from twoarm.engine.cohort import ADD_TO_STATE, RESET, Cohort, Solved
 from twoarm.engine.compiled import ScalarKernel, scalar_kernel
@@ -18,6 +19,7 @@ from twoarm.model import settle
 
 _DENSE_BELOW = 30
 _STUCK, _INSTANT = 2_000, 1e-11  # rates at one instant, and its length; Newton iterations are a few a step
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 _TOO_SHORT = 1e-13  # relative; CVODE takes no stretch shorter than rounding
 
 
@@ -44,6 +46,22 @@ def integrate(cohort: Cohort) -> Solved:
     for patient in range(len(cohort.state)):
         _Course(cohort, solved, kernel, pattern, patient).run()
     return solved
+
+
+@lru_cache(maxsize=1)
+def _cvode() -> Any:
+    """Class CVODE of scikit-sundae, whose own BLAS is told while it is loaded to use one thread.
+
+    It would take all cores for matrices of a few hundred rows, and spend three times the work waiting.
+    """
+    before = os.environ.get(_BLAS_THREADS)
+    os.environ[_BLAS_THREADS] = before or "1"
+    try:
+        from sksundae.cvode import CVODE
+    finally:
+        if before is None:
+            del os.environ[_BLAS_THREADS]
+    return CVODE
 
 
 class _Course:
@@ -196,7 +214,7 @@ class _Course:
         self._fail(Status.SOLVER_FAILED)
         return False
 
-    def _solver(self) -> CVODE:
+    def _solver(self) -> Any:
         kernel, pattern, infusion = self.kernel, self.pattern, self.infusion
         rows, columns, place = pattern.rows, pattern.columns, pattern.place
         entries = np.empty(max(len(rows), 1))
@@ -234,7 +252,7 @@ class _Course:
         )
         with warnings.catch_warnings():  # it warns that it will use the Jacobian it is given
             warnings.filterwarnings("ignore", message="Custom sparse Jacobian")
-            return CVODE(
+            return _cvode()(
                 rates,
                 jacfn=jacobian,
                 rtol=self.cohort.tolerance.relative,
