@@ -559,7 +559,7 @@ class NoDerivativeError(TwoarmError, ValueError):
         names = list(events or states)
         listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         problem = (
-            f"it has events ({listed})"
+            f"the day or order of events depends on what is varied ({listed})"
             if events
             else f"a rate jumps where a state or a chosen parameter decides ({listed})"
         )

@@ -209,13 +209,41 @@ def test_jumps_that_a_chosen_name_moves_are_refused() -> None:
     assert float(sensitivities(timed, parameters=["x"], days=9).x[0, -1, 0]) == pytest.approx(1.0)
 
 
-def test_events_are_refused_by_name() -> None:
+SCHEDULED = """
+model scheduled()
+  x = 2; y = 1; k = 0.3; a = 0.5; b = 4; late = 1.5; on = 0;
+  x' = -k*x + piecewise(1, on > 0.5, 0);  y' = x - y;
+  at (time >= 2), priority = 2: x = a*x + b, on = 1;
+  at (time >= 2), priority = 1: y = x*a;
+  at late after (time >= 3): x = x + y*y, on = 0;
+end
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_events_on_fixed_days(backend: str) -> None:
+    """What is assigned is differentiated: at once, after another event of the instant, and after a delay."""
+    model, names, outputs = read_model(SCHEDULED), ["k", "a", "b", "x"], ["x", "y"]
+    start = {"k": 0.3, "a": 0.5, "b": 4.0, "x": 2.0}
+    patients = pd.DataFrame({name: [start[name], 1.3 * start[name]] for name in names})
+    keywords = {"days": 9.0, "visits": [1.0, 2.5, 4.0, 6.0, 9.0]}
+    found = sensitivities(
+        model, patients, parameters=names, outputs=outputs, rtol=1e-9, backend=backend, **keywords
+    )
+    expected = _differences(model, patients, names, outputs, **keywords)
+    np.testing.assert_allclose(_stacked(found, outputs), expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(NoDerivativeError):
+        sensitivities(model, parameters=["late"], days=9.0)
+
+
+def test_events_whose_day_moves_are_refused_by_name() -> None:
     g = Graph()
     x = g.state(0)
     halve = Event("halve it", g("gt", x, g.const(5.0)), None, None, (("x", g.const(1.0)),))
     model = small.build(g, {"x": g.const(1.0)}, values={"k": 0.1}, events=(halve,))
     with pytest.raises(NoDerivativeError, match="halve it"):
-        sensitivities(model, parameters=["k"], days=1)
+        sensitivities(model, parameters=["x"], days=1)
+    assert float(sensitivities(model, parameters=["k"], outputs=["x"], days=1).x[0, -1, 0]) == 0.0
 
 
 def test_a_delay_is_followed_and_its_length_is_not() -> None:

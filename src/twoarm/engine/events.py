@@ -54,7 +54,7 @@ class EventQueue:
         self._places, self._sides = roots.events, roots.sides
         self._true = [event.initial_value for event in model.events]
         self._waiting: list[_Waiting] = []
-        self._chance = generator(0, "order of simultaneous events")
+        self._chance: np.random.Generator | None = None  # costs more to make than most queues need
 
     def resume(self, day: float, state: np.ndarray) -> None:
         """Begin where an earlier run ended: what is true already has happened already."""
@@ -124,7 +124,11 @@ class EventQueue:
         """One of the highest priority; which of several equal ones is left to chance, as SBML asks."""
         priorities = [self._priority(waiting.event, values) for waiting in due]
         best = [waiting for waiting, p in zip(due, priorities, strict=True) if not p < max(priorities)]
-        return best[int(self._chance.integers(len(best)))] if len(best) > 1 else best[0]
+        if len(best) == 1:
+            return best[0]
+        if self._chance is None:
+            self._chance = generator(0, "order of simultaneous events")
+        return best[int(self._chance.integers(len(best)))]
 
     def _priority(self, number: int, values: np.ndarray) -> float:
         place = self._places[number].priority

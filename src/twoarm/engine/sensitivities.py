@@ -90,9 +90,9 @@ def sensitivities(
     IntegrationError
         If a patient did not reach the end and `failed` is ``"raise"``.
     NoDerivativeError
-        If the model has events, or its rates jump where a state or a chosen parameter decides: there a
-        derivative jumps too, by an amount that these equations do not see. A kink without a jump (`min`,
-        `max`, `abs`, a continuous piecewise rate) is no hindrance.
+        If the day of an event depends on what is varied, or a rate jumps where a state or a chosen parameter
+        decides: there a derivative jumps too, by an amount that these equations do not see. Events on fixed
+        days, and kinks without a jump (`min`, `max`, `abs`, a continuous piecewise rate) are no hindrance.
 
     Notes
     -----
@@ -163,8 +163,6 @@ def _directions(states: int, chosen: int) -> int:
 def _sensitized(
     model: Model, names: tuple[str, ...], outputs: tuple[str, ...], directions: int
 ) -> Sensitized:
-    if model.events:
-        raise NoDerivativeError(model=model.name, events=[event.name for event in model.events])
     made = sensitize(model, names, outputs, directions)
     jumps = jumping_rates(model, made.moving_parameters, made.moving_states)
     if jumps:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from twoarm.errors import UnsupportedModelError
+from twoarm.errors import NoDerivativeError, UnsupportedModelError
 from twoarm.model.differentiate import along
-from twoarm.model.equations import Delay, Graph, Model, support
+from twoarm.model.equations import Delay, Event, Graph, Model, support
 
 __all__ = ["Sensitized", "sensitize"]
 
@@ -55,7 +55,7 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
     Parameters
     ----------
     model : Model
-        Without events. Delays may not be among what moves.
+        Days of events, and delays, may not be among what moves.
     names : sequence of str
         Parameters, and states (then their initial value), that a direction may move.
     outputs : iterable of str
@@ -77,6 +77,8 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
     ------
     UnsupportedModelError
         If a delay depends on what moves.
+    NoDerivativeError
+        If the day of an event does.
 
     References
     ----------
@@ -104,10 +106,12 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
         *(model.outputs[name] for name in outputs),
     ]
     _refuse_moving_lags(model, parameters, states)
+    _refuse_moving_events(model, parameters, states)
     delays = [delay for delay in model.delays if model.states[delay.state] in states]
     relaxing = [(state, node) for state, node in model.relaxing if model.states[state] in states]
     roots += [*(delay.value for delay in delays), *(node for _, node in relaxing)]
-    new = _Parts([], [], {}, {}, [], [], [])
+    roots += [node for event in model.events for name, node in event.assignments if name in states]
+    new = _Parts([], [], {}, {}, [], [], [], [[] for _ in model.events])
     for d in range(directions):
         weights = {name: len(place) + d * len(parameters) + i for i, name in enumerate(parameters)}
         slopes = {name: len(index) + d * len(states) + i for i, name in enumerate(states)}
@@ -120,6 +124,11 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
         new.outputs |= {slope(name, d): found[model.outputs[name]] for name in outputs}
         new.weights += [weight(name, d) for name in parameters]
         new.relaxing += [(slopes[model.states[state]], found[node]) for state, node in relaxing]
+        for event, more in zip(model.events, new.assignments, strict=True):
+            sizes = event.sizes or (None,) * len(event.assignments)
+            for (name, node), size in zip(event.assignments, sizes, strict=True):
+                if name in states:
+                    more.append((slope(name, d), found[node], size))
         new.delays += [Delay(slopes[model.states[w.state]], found[w.value], w.lag) for w in delays]
     sensitized = replace(
         model,
@@ -136,6 +145,7 @@ def sensitize(model: Model, names: Sequence[str], outputs: Iterable[str], direct
         concentrations={},
         delays=(*model.delays, *new.delays),
         relaxing=(*model.relaxing, *new.relaxing),
+        events=tuple(_longer(event, more) for event, more in zip(model.events, new.assignments, strict=True)),
     )
     return Sensitized(sensitized, parameters, states, directions)
 
@@ -151,6 +161,17 @@ class _Parts:
     weights: list[str]
     relaxing: list[tuple[int, int]]
     delays: list[Delay]
+    assignments: list[list[tuple[str, int, int | None]]]  # of each event: state, value, size
+
+
+def _longer(event: Event, more: list[tuple[str, int, int | None]]) -> Event:
+    """Let an event assign slopes too: those of the new values."""
+    sizes = event.sizes or (None,) * len(event.assignments)
+    return replace(
+        event,
+        assignments=(*event.assignments, *((name, node) for name, node, _ in more)),
+        sizes=(*sizes, *(size for *_, size in more)),
+    )
 
 
 def _refuse_moving_lags(model: Model, parameters: Sequence[str], states: Sequence[str]) -> None:
@@ -159,6 +180,20 @@ def _refuse_moving_lags(model: Model, parameters: Sequence[str], states: Sequenc
         moves = any(by_parameter[delay.lag] >> model.parameters.index(name) & 1 for name in parameters)
         if moves or any(by_state[delay.lag] >> model.states.index(name) & 1 for name in states):
             raise UnsupportedModelError(construct="the derivative by a delay's length", model=model.name)
+
+
+def _refuse_moving_events(model: Model, parameters: Sequence[str], states: Sequence[str]) -> None:
+    """Refuse events whose day, order or volume moves: slopes jump there by amounts not computed."""
+    by_parameter, by_state = support(model.nodes, "parameter"), support(model.nodes, "state")
+    p = sum(1 << model.parameters.index(name) for name in parameters)
+    y = sum(1 << model.states.index(name) for name in states)
+    moving = []
+    for event in model.events:
+        nodes = (event.trigger, event.delay, event.priority, *event.sizes)
+        if any(by_parameter[node] & p or by_state[node] & y for node in nodes if node is not None):
+            moving.append(event.name)
+    if moving:
+        raise NoDerivativeError(model=model.name, events=moving)
 
 
 def _moving(model: Model, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -170,6 +205,7 @@ def _moving(model: Model, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[
     pairs = zip(states.values(), model.initial, model.rates, strict=True)
     needs += [(0, bit, nodes) for bit, *nodes in pairs]  # type: ignore[misc]
     needs += [(0, states[model.states[d.state]], (d.value,)) for d in model.delays]
+    needs += [(0, states[name], (node,)) for event in model.events for name, node in event.assignments]
     needs += [(0, states[model.states[state]], (node,)) for state, node in model.relaxing]
     p = sum(parameters[name] for name in names if name in parameters)
     y = sum(states[name] for name in names if name in states)
