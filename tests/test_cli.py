@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import twoarm
 from twoarm import cli
 
-COMMANDS = ("run", "list", "show", "cite", "simulate", "experiment", "report", "app")
+COMMANDS = ("run", "list", "show", "cite", "simulate", "response", "fit", "experiment", "report", "app")
 
 
 def call(*words):

@@ -104,7 +104,14 @@ def read_measured(name_or_path: str | os.PathLike[str] = "il2_pstat5") -> Measur
         table=table.reset_index(drop=True),
         ligands=said["ligands"],
         free=tuple(
-            Free(name, float(one["prior"]), one.get("sd"), *map(float, one["bounds"]), one.get("found"))
+            Free(
+                name,
+                float(one["prior"]),
+                one.get("sd"),
+                float(one["bounds"][0]),
+                float(one["bounds"][1]),
+                one.get("found"),
+            )
             for name, one in said["free"].items()
         ),
         noise=float(said["noise"]["value"]),
