@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -57,7 +57,13 @@ class Backend:
     @property
     def versions(self) -> str:
         """Versions of the packages that compute."""
-        return " ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES[self.name])
+        return _versions(_PACKAGES[self.name])
+
+
+@cache
+def _versions(packages: tuple[str, ...]) -> str:
+    """Read once from files: a trial asks a thousand times."""
+    return " ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
 
 
 def choose_backend(model: Model, asked: str, precision: str = "double") -> Backend:

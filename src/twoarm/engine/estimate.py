@@ -14,7 +14,7 @@ import pandas as pd
 
 from twoarm.engine.cohort import Cohort, Solved
 from twoarm.engine.compiled import vector_kernel
-from twoarm.engine.job import Job
+from twoarm.engine.job import AHEAD, Job
 from twoarm.engine.request import read_request
 from twoarm.engine.simulate import record_bytes
 from twoarm.engine.sources import draw
@@ -98,11 +98,11 @@ def estimate_job(job: Job, *, on_disk: bool) -> Estimate:
     waiting = 8 * (4 * states + 2 * parameters + 3 * len(job.visits) * len(settings.outputs))
     recorded = record_bytes(len(job.visits), states, chunk)
     rows = _dose_rows(job, min(chunk, 256))
+    ahead = min(AHEAD if settings.workers > 1 else 1, max(1, -(-n // chunk)))
     memory = (
         _resident()
-        + recorded
-        + int(chunk * (waiting + rows * _DOSE_BYTES + 2 * kept))
-        + cores * _lanes(job) * in_flight
+        + ahead * (recorded + cores * _lanes(job) * in_flight)
+        + (ahead + 1) * int(chunk * (waiting + rows * _DOSE_BYTES + kept))
         + (0 if on_disk else n * kept)
     )
     return Estimate(

@@ -22,6 +22,7 @@ from twoarm.model import Model
 
 Reduction = Callable[[xr.Dataset], xr.Dataset | pd.DataFrame]
 
+AHEAD = 2  # chunks under way while one is reduced and written
 _KEPT = ("status", "final_day", "stiffest", "last_dose")  # of every patient, whatever a reduction leaves
 
 
@@ -68,7 +69,14 @@ class Job:
         self, first: int, last: int, *, screen: bool = True
     ) -> tuple[xr.Dataset, screening.Differences]:
         """Simulate and reduce patients `first` to `last - 1`; if asked, check single precision."""
-        table = draw(self.patients, first, last)
+        run, difference = self.simulate(draw(self.patients, first, last), first, screen=screen)
+        return reduced(run, self.reduce), difference
+
+    def simulate(
+        self, table: pd.DataFrame, first: int, *, screen: bool = True
+    ) -> tuple[xr.Dataset, screening.Differences]:
+        """Simulate the patients of a table, who begin with patient `first`, and reduce none."""
+        last = first + len(table)
         days = self.days if self.days.ndim == 0 else self.days[first:last]
         request = read_request(
             self.model, table, self.doses.of(table), self.settings, days=days, visits=self.visits
@@ -80,7 +88,7 @@ class Job:
             inside = chosen[(chosen >= first) & (chosen < last)] - first
             difference = screening.compare(request, self.backend, courses, inside)
         deal_with_failures(request, courses)
-        return _reduced(assemble(request, courses, self.provenance), self.reduce), difference
+        return assemble(request, courses, self.provenance), difference
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -178,8 +186,26 @@ def _check_patients(patients: pd.DataFrame | DrawsPatients) -> None:
         raise SimulationInputError(what="label of a patient", value=twice, rule="Each may occur once.")
 
 
-def _reduced(run: xr.Dataset, reduce: Reduction | None) -> xr.Dataset:
-    """Keep of some patients what is asked for, a row a patient first, and drop the attributes."""
+def reduced(run: xr.Dataset, reduce: Reduction | None) -> xr.Dataset:
+    """Keep of some patients what is asked for, a row a patient first, and drop the attributes.
+
+    Parameters
+    ----------
+    run : Dataset
+        As `simulate` gives it.
+    reduce : callable or None
+        As `stream` documents it.
+
+    Returns
+    -------
+    Dataset
+        With what is kept of every patient.
+
+    Raises
+    ------
+    ReductionError
+        If what `reduce` gives cannot be kept.
+    """
     if reduce is None:
         return _bare(run)
     found = reduce(run)

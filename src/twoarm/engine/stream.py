@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,16 +14,17 @@ from numpy.typing import ArrayLike
 
 from twoarm.engine import screening, store
 from twoarm.engine.estimate import Estimate, estimate_job
-from twoarm.engine.job import Job, Reduction, plan_job, words_of
+from twoarm.engine.job import AHEAD, Job, Reduction, plan_job, reduced, words_of
 from twoarm.engine.request import read_settings
 from twoarm.engine.simulate import SupportsDoses
-from twoarm.engine.sources import DrawsPatients
+from twoarm.engine.sources import DrawsPatients, draw
 from twoarm.errors import OtherJobError, StoreNameError
 from twoarm.model import Model
 
 __all__ = ["DrawsPatients", "stream"]
 
 Progress = Callable[[int, int], None]
+Simulated = tuple[xr.Dataset, screening.Differences]
 
 _PROOF = 8  # patients who are computed again before a job goes on
 
@@ -191,11 +194,43 @@ def _chunks(job: Job, size: int, done: int = 0) -> list[tuple[int, int]]:
     return [(first, min(first + size, n)) for first in range(done * size, max(n, 1), size)]
 
 
+def _pieces(
+    job: Job, chunks: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int, xr.Dataset, screening.Differences]]:
+    """Do the pieces in order; the next is prepared and integrated while one is reduced and written.
+
+    Patients are drawn and reduced by this thread alone, because functions of the user's may not be ready for
+    more than one.
+    """
+    if job.settings.workers == 1:
+        for first, last in chunks:
+            yield (first, last, *job.piece(first, last))
+        return
+    pool, waiting = ThreadPoolExecutor(AHEAD), deque[tuple[int, int, Future[Simulated]]]()
+    try:
+        for first, last in chunks:
+            table = draw(job.patients, first, last)
+            waiting.append((first, last, pool.submit(job.simulate, table, first)))
+            if len(waiting) > AHEAD:
+                yield _next(job, waiting)
+        while waiting:
+            yield _next(job, waiting)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _next(
+    job: Job, waiting: deque[tuple[int, int, Future[Simulated]]]
+) -> tuple[int, int, xr.Dataset, screening.Differences]:
+    first, last, future = waiting.popleft()
+    run, difference = future.result()
+    return first, last, reduced(run, job.reduce), difference
+
+
 def _in_memory(job: Job, progress: Progress | None) -> xr.Dataset:
     kept, found, failures = store.Memory(len(job)), [], 0
     _tell(progress, 0, job)
-    for first, last in _chunks(job, job.settings.chunk):
-        piece, difference = job.piece(first, last)
+    for first, last, piece, difference in _pieces(job, _chunks(job, job.settings.chunk)):
         kept.write(first, piece)
         found.append(difference)
         failures += int((piece["status"] != 0).sum())
@@ -206,8 +241,7 @@ def _in_memory(job: Job, progress: Progress | None) -> xr.Dataset:
 def _on_disk(job: Job, folder: store.Folder, progress: Progress | None) -> xr.Dataset:
     _prove(job, folder)
     _tell(progress, min(len(folder.done) * folder.chunk, len(job)), job)
-    for first, last in _chunks(job, folder.chunk, len(folder.done)):
-        piece, difference = job.piece(first, last)
+    for first, last, piece, difference in _pieces(job, _chunks(job, folder.chunk, len(folder.done))):
         failures = int((piece["status"] != 0).sum())
         folder.write(first, piece, {"failed": failures, "single": list(difference)})
         _tell(progress, last, job)
