@@ -30,7 +30,7 @@ else:  # as a script, and in the processes it starts
     sys.path.insert(0, str(Path(__file__).parent))
     import semantic
 
-LIMIT = 300.0  # seconds a case
+LIMIT = 900.0  # seconds a case
 
 
 class Outcome(NamedTuple):

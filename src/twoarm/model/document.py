@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -12,12 +13,15 @@ from twoarm.errors import ModelTextError, UnsafeModelError, UnsupportedModelErro
 from twoarm.kept import read_kept, write_kept
 from twoarm.model.antimony_text import antimony_to_sbml
 from twoarm.model.archive import place
+from twoarm.model.dangling import check_names
 from twoarm.model.equations import Model
 from twoarm.model.flatten import model_of
-from twoarm.model.sources import Source
+from twoarm.model.sources import Source, check_xml
 
 __all__ = ["complaints", "flat_document", "flat_text", "read_flat"]
 
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+_DECLARED = re.compile(r"^<\?xml\s[^>]*\?>")
 _HARMLESS = frozenset({"comp", "layout", "render", "groups", "annot"})  # packages that change no equation
 _MOST_ELEMENTS = 100_000  # species, compartments, parameters, reactions and rules together
 _WORTH_KEEPING = 0.2  # seconds that reading took
@@ -27,6 +31,7 @@ def read_flat(source: Source) -> Model:
     """Model of a text; errors name the file."""
     document, name = flat_document(source), source.name
     try:
+        check_names(document.getModel())
         return model_of(document.getModel())
     except UnsupportedModelError as error:
         raise UnsupportedModelError(construct=error.construct, where=error.where, model=name) from None
@@ -42,9 +47,11 @@ def flat_document(source: Source) -> sbml.SBMLDocument:
     """Flat SBML document, without anything unsupported in it."""
     with tempfile.TemporaryDirectory() as folder:
         if source.is_xml:
-            document = _read_beside(source.text.lstrip("\ufeff \t\r\n"), source.parts, Path(folder))
+            document = _read_beside(_declared(source.text), source.parts, Path(folder))
         else:
-            document = sbml.readSBMLFromString(_from_antimony(source))
+            xml = _from_antimony(source)
+            check_xml(xml, source.name)  # for its depth
+            document = sbml.readSBMLFromString(xml)
         return _checked(document, source.name)
 
 
@@ -65,12 +72,17 @@ def _from_antimony(source: Source) -> str:
     return xml
 
 
+def _declared(xml: str) -> str:
+    """XML with the declaration that libsbml insists on; the text is decoded already, and written as UTF-8."""
+    return _DECLARATION + _DECLARED.sub("", xml.lstrip("\ufeff \t\r\n"), count=1)
+
+
 def _read_beside(xml: str, parts: tuple[tuple[str, str], ...], folder: Path) -> sbml.SBMLDocument:
     """SBML document that finds the files it names: those that were checked, and no others."""
     if not parts:
         return sbml.readSBMLFromString(xml)
     for part, body in parts:
-        (folder / part).write_text(body.lstrip("\ufeff \t\r\n"), encoding="utf-8")
+        (folder / part).write_text(_declared(body), encoding="utf-8")
     main = folder / ("_" * (1 + max(len(part) for part, _ in parts)))
     main.write_text(xml, encoding="utf-8")
     return sbml.readSBMLFromFile(str(main))

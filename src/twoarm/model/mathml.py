@@ -15,6 +15,7 @@ from twoarm.model.graph import Graph
 __all__ = ["Translator", "looks_back", "names_in"]
 
 _MOST_NODES, _MOST_CALLS = 2_000_000, 30_000  # functions of functions can unfold without end
+_MOST_ARGUMENTS = 5_000  # but of a sum or product, which libsbml holds two by two
 _LONG = 64  # arguments of a sum from which on it is taken by halves, for shorter chains of derivatives
 _AVOGADRO = 6.02214179e23  # the value SBML Level 3 fixes for its csymbol, whatever CODATA says since
 
@@ -85,7 +86,10 @@ _CONSTANTS = {
 
 
 def _children(ast: sbml.ASTNode) -> list[sbml.ASTNode]:
-    return [ast.getChild(i) for i in range(ast.getNumChildren())]
+    count = ast.getNumChildren()
+    if count > _MOST_ARGUMENTS:  # libsbml finds the next one by counting from the first
+        raise UnsafeModelError(model="", what=f"a function of more than {_MOST_ARGUMENTS:,} arguments")
+    return [ast.getChild(i) for i in range(count)]
 
 
 def looks_back(ast: sbml.ASTNode | None) -> bool:
@@ -144,9 +148,9 @@ class Translator:
             if count < 0:
                 found = self._leaf(part, local or {})
                 if found is None:
-                    count = part.getNumChildren()
-                    pending.append((part, count))
-                    pending += [(part.getChild(i), -1) for i in reversed(range(count))]
+                    children = _children(part)
+                    pending.append((part, len(children)))
+                    pending += [(child, -1) for child in reversed(children)]
                 else:
                     done.append(found)
                 continue

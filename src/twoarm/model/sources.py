@@ -57,6 +57,12 @@ def gather(name: str, text: str, beside: Path | None, folders: tuple[Path, ...])
     UnsafeModelError, ModelTextError, FileMissingError
         If it is not.
     """
+    try:
+        text.encode()
+    except UnicodeEncodeError as wrong:
+        raise ModelTextError(model=name, problem=f"character {wrong.start} is none") from None
+    if not text.strip("\ufeff \t\r\n"):
+        raise ModelTextError(model=name, problem="there is nothing in it")
     if _is_xml(text):
         check_xml(text, name)
         source = Source(name, text, tuple(external_parts(text, name, beside)))
@@ -177,5 +183,5 @@ def check_xml(text: str, name: str) -> None:
     parser.StartDoctypeDeclHandler = doctype
     try:
         parser.Parse(text.lstrip("\ufeff \t\r\n").encode(), True)
-    except (expat.ExpatError, UnicodeEncodeError) as error:
+    except expat.ExpatError as error:
         raise ModelTextError(model=name, problem=f"it is not XML ({error})") from None
