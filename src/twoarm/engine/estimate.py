@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,7 +75,7 @@ class Estimate:
         )
 
 
-def estimate_job(job: Job, *, on_disk: bool) -> Estimate:
+def estimate_job(job: Job, *, on_disk: bool, together: Callable[[float], int] | None = None) -> Estimate:
     """Simulate a few patients of a job, and scale up.
 
     Parameters
@@ -83,15 +84,19 @@ def estimate_job(job: Job, *, on_disk: bool) -> Estimate:
         All of it.
     on_disk : bool
         Whether the result goes to disk.
+    together : callable, optional
+        From seconds of a core for one patient to how many patients make a chunk; otherwise as the settings
+        say.
 
     Returns
     -------
     Estimate
-        Good to about a third; patients who take much longer than the rest are rarely among a few.
+        Good to about a third on a machine with nothing else to do; patients who take much longer than the
+        rest are rarely among a few.
     """
     n, settings = len(job), job.settings
     each, extra, kept = _probe(job) if n else (0.0, 0.0, 0)
-    chunk = min(settings.chunk, max(n, 1))
+    chunk = min(settings.chunk if together is None else together(each), max(n, 1))
     cores = max(1, min(settings.workers, os.cpu_count() or 1))
     in_flight = bytes_in_flight(job) if n and job.model.states else 0
     states, parameters = len(job.model.states), len(job.model.parameters)
@@ -191,9 +196,10 @@ def _probe(job: Job) -> tuple[float, float, int]:
 def _run(job: Job, count: int) -> tuple[float, int]:
     """Run some patients; return seconds, and bytes kept of each."""
     few = _some(job, count)
-    begun = time.perf_counter()
+    clock = time.perf_counter if job.backend.name == "cuda" else time.process_time  # of a busy machine too
+    begun = clock()
     piece, _ = few.piece(0, len(few), screen=False)
-    seconds = time.perf_counter() - begun
+    seconds = clock() - begun
     return seconds, sum(int(v.nbytes) for v in piece.variables.values() if "patient" in v.dims) // len(few)
 
 

@@ -54,7 +54,8 @@ class Files:
 
     def estimate(self, out: Path | None) -> Estimate:
         """Time and memory that writing to a file will take."""
-        return estimate_job(self.job, on_disk=out is not None and self._on_disk(out, resume=False))
+        on_disk = out is not None and self._on_disk(out, resume=False)
+        return estimate_job(self.job, on_disk=on_disk, together=_together)
 
     def _on_disk(self, out: Path, *, resume: bool) -> bool:
         return resume or out.suffix == ".zarr" or len(self.job) > _CHUNKS[0]
@@ -235,8 +236,8 @@ def write_files(
     check_places(out, None)
     if not files._on_disk(out, resume=resume):
         return _export(run_job(job, None, progress=progress), files, out)
-    found = estimate or estimate_job(job, on_disk=True)
-    job = replace(job, settings=replace(job.settings, chunk=_together(found)))
+    found = estimate or estimate_job(job, on_disk=True, together=_together)
+    job = replace(job, settings=replace(job.settings, chunk=found.chunk))
     kept = out if out.suffix == ".zarr" else out.with_name(out.name + ".zarr")
     run = run_job(job, kept, resume=resume, progress=progress)
     ends = _export(run, files, out)
@@ -322,10 +323,10 @@ def _quantiles(values: np.ndarray) -> list[str]:
     return [f"{value:.6g}" for value in np.nanquantile(values, [0.05, 0.5, 0.95])]
 
 
-def _together(estimate: Estimate) -> int:
+def _together(each: float) -> int:
     """How many patients make a piece, so that an interruption costs seconds."""
-    wanted = _LOST * estimate.workers / max(estimate.each, 1e-9)
-    return int(2 ** np.clip(np.floor(np.log2(max(wanted, 1))), *np.log2(_CHUNKS)))
+    wanted = np.floor(np.log2(max(_LOST / max(each, 1e-9), 1)))
+    return int(2 ** np.clip(wanted, *np.log2(_CHUNKS)))
 
 
 def _export(run: xr.Dataset, files: Files, out: Path) -> xr.Dataset:
