@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from twoarm.engine import simulate
-from twoarm.errors import DelaysNeedReferenceError, UnsupportedModelError
+from twoarm.errors import DelaysNeedReferenceError, NoSuchInitialError, UnsupportedModelError
 from twoarm.model import start
 from twoarm.model.sbml import read_model
 
@@ -208,6 +208,12 @@ def test_parameters_of_a_patient_may_be_lags() -> None:
     )
     run = simulate(model, pd.DataFrame({"tau": [0.0, 1.0, 2.5]}), days=4, visits=[1.0, 4.0])
     np.testing.assert_allclose(run.late.values, [[1, 4], [0, 3], [0, 1.5]], atol=1e-7)
+
+
+def test_what_looks_back_in_time_is_one_run() -> None:
+    model = read_model(text(parameters("late", x=0.0), rules(GROWS, assigned("late", delay(ci("x"), cn(1))))))
+    with pytest.raises(NoSuchInitialError, match="looks back"):
+        simulate(model, days=2, initial=simulate(model, days=1))
 
 
 def test_a_negative_lag_fails_the_patient_and_is_refused_where_it_stands() -> None:

@@ -224,6 +224,8 @@ def read_initial(
         raise NoSuchInitialError(reason=f"it lacks {', '.join(sorted(absent))}")
     if initial.attrs.get("model_digest", model.digest) != model.digest:
         raise NoSuchInitialError(reason=f"it is of another model than {model.name!r}")
+    if model.delays:
+        raise NoSuchInitialError(reason=f"{model.name!r} looks back in time, and what was is not kept")
     if any(event.delay is not None for event in model.events):
         raise NoSuchInitialError(reason=f"{model.name!r} has events with a delay, and what waits is not kept")
     rows = pd.Index(initial.patient.to_numpy()).get_indexer(pd.Index(labels))
