@@ -74,15 +74,13 @@ def patient_bar(shown: bool) -> Iterator[Callable[[int, int], None] | None]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("patients", total=None, rate="")
 
         def tell(done: int, of: int) -> None:
-            known = bar.tasks[0]
-            if known.total is None:  # what an earlier run has done is no part of this one's rate
-                bar.reset(task, total=of, completed=done, rate="")
+            if not bar.tasks:  # what an earlier run has done is no part of this one's rate
+                bar.add_task("patients", total=of, completed=done, rate="")
                 return
-            bar.update(task, completed=done)
-            speed = known.speed
-            bar.update(task, rate=f"{speed:,.0f} a second" if speed else "")
+            known = bar.tasks[0]
+            bar.update(known.id, completed=done)
+            bar.update(known.id, rate=f"{known.speed:,.0f} a second" if known.speed else "")
 
         yield tell

@@ -186,7 +186,8 @@ def _probe(job: Job) -> tuple[float, float, int]:
         if count <= lanes or alone * rounds > _LONG:
             break
         together, kept = _run(job, count)
-        each = max(together - alone, 0.0) / (count - lanes)
+        more = together - alone
+        each = more / (count - lanes) if more > 0 else together / count
         extra = max(alone - each * lanes, 0.0)
         if together > _ENOUGH:
             break
