@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from twoarm.engine import simulate
-from twoarm.errors import DelaysNeedReferenceError, NoSuchInitialError, UnsupportedModelError
+from twoarm.errors import (
+    DelaysNeedReferenceError,
+    NoSuchInitialError,
+    SimulationInputError,
+    UnsupportedModelError,
+)
 from twoarm.model import start
 from twoarm.model.sbml import read_model
 
@@ -235,3 +240,12 @@ def test_a_negative_lag_fails_the_patient_and_is_refused_where_it_stands() -> No
 def test_rules_that_determine_nothing_are_refused(rule: str) -> None:
     with pytest.raises(UnsupportedModelError, match="algebraic"):
         read_model(text(parameters("z", x=0.0), rules(GROWS, algebraic(rule))))
+
+
+@pytest.mark.parametrize("name", ["day", "state", "status", "steps", "final_state"])
+def test_a_symbol_called_as_something_of_the_result_is_not_overwritten(name: str) -> None:
+    model = read_model(f"model m; {name} = 2; {name}' = -{name}; e := 2*{name}; end")
+    with pytest.raises(SimulationInputError, match=name):
+        simulate(model, days=1)
+    run = simulate(model, days=1, visits=[0.0], outputs=["e"])
+    assert float(run.e.values[0, 0]) == 4.0

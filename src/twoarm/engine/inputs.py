@@ -25,6 +25,21 @@ from twoarm.model import Model, start
 
 _LOWEST_FLOOR = 1e-12  #: absolute tolerance of a state that has been 0 so far
 _FLOOR_SHARE = 1e-4  #: and, in units of the relative tolerance, of one that has not
+#: What a result holds beside outputs.
+_OF_THE_RESULT = frozenset(
+    {
+        "patient",
+        "day",
+        "state",
+        "final_state",
+        "final_day",
+        "status",
+        "stiffest",
+        "last_dose",
+        "steps",
+        "last_step",
+    }
+)
 _DEFAULT_METHOD = "rodas5p"
 _SPECIES = ("written", "amount", "concentration")
 
@@ -307,6 +322,10 @@ def read_outputs(model: Model, outputs: Sequence[str] | None, species: str = "wr
     unknown = [name for name in names if name not in model.outputs]
     if unknown:
         raise UnknownOutputError(names=unknown, model=model.name, known=model.outputs)
+    taken = sorted(_OF_THE_RESULT.intersection(names))
+    if taken:
+        rule = "The result has something else of this name. Name `outputs` without it, or rename it in the model."
+        raise SimulationInputError(what="output", value=taken[0], rule=rule)
     other = {"amount": model.amounts, "concentration": model.concentrations}.get(species, {})
     return {name: other.get(name, model.outputs[name]) for name in names}
 
