@@ -324,7 +324,7 @@ def read_outputs(model: Model, outputs: Sequence[str] | None, species: str = "wr
         raise UnknownOutputError(names=unknown, model=model.name, known=model.outputs)
     taken = sorted(_OF_THE_RESULT.intersection(names))
     if taken:
-        rule = "The result has something else of this name. Name `outputs` without it, or rename it in the model."
+        rule = "The result has something else of this name. Leave it out of `outputs`, or rename it."
         raise SimulationInputError(what="output", value=taken[0], rule=rule)
     other = {"amount": model.amounts, "concentration": model.concentrations}.get(species, {})
     return {name: other.get(name, model.outputs[name]) for name in names}
