@@ -20,7 +20,7 @@ help:
 	@echo 'make slow         the tests that take longer'
 	@echo 'make check        style, types, floors'
 	@echo 'make conformance  NONMEM dosing and SBML cases, where ../shared has them; DIR=folder for another suite'
-	@echo 'make bench        speed as ratios against other engines, in one run'
+	@echo 'make bench        speed as ratios against other engines, in one run; about an hour'
 	@echo 'make gpu          the same tests on an NVIDIA device, where one answers, and how fast it is'
 	@echo 'make docs         the manual, as pages in site/'
 	@echo 'make app          open the pages under results/ on this machine'
