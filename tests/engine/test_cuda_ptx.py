@@ -118,3 +118,14 @@ def test_rows_lie_a_tile_apart_but_not_on_the_stack() -> None:
     assert lines[3] == "  %v2 = load double, ptr addrspace(1) %v1, align 8"
     assert lines[4:6] == text.splitlines()[4:6]
     assert lines[6] == "  %v4 = getelementptr inbounds double, ptr addrspace(1) %p, i64 2"
+
+
+def test_the_text_of_the_loop_belongs_to_no_machine() -> None:
+    cohort = cohort_of(small.decay(), 2)
+    loop = cuda.write(cohort, stepper.arguments_of(cohort, Solved.empty(cohort))).loop
+    assert "target triple" not in loop
+    assert "x86" not in loop
+    assert not re.search(r"<\d+ x (double|i64)>", loop), "vectors as wide as those of the host"
+    declared = set(re.findall(r"^declare .*@([\w.]+)\(", loop, flags=re.M))
+    outside = {name for name in declared if not name.startswith("llvm.")}
+    assert outside <= {"pow", "near_constants", "near_rates", "near_step", "near_accept"}
