@@ -127,6 +127,17 @@ def test_a_visit_at_the_day_of_an_event_sees_what_was_before() -> None:
     np.testing.assert_array_equal(runs[0], runs[1])
 
 
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_events_that_follow_each_other_ever_faster_are_passed(backend: str) -> None:
+    """A ball that loses half its speed at each bounce rests after three times its first fall."""
+    model = read_model(
+        "model ball; h = 1; v = 0; n = 0; h' = v; v' = -2*piecewise(1, n < 60, 0); n' = 0;"
+        " at (h < 0): h = 0, v = -v/2*piecewise(1, n < 59, 0), n = n + 1; end"
+    )
+    found = simulate(model, days=4.0, visits=[2.9, 4.0], rtol=1e-8, backend=backend)
+    assert abs(float(found.h[0, 1])) < 1e-6 and float(found.n[0, 1]) >= 20
+
+
 def test_events_without_end_fail_one_patient_and_no_other() -> None:
     model = read_model(
         "model m; x = 0; up = 1; x' = 1; at (x > up): x = -1, up2 = 1; at (x < -0.5): x = 2*big;"

@@ -39,6 +39,7 @@ from twoarm.engine.stepper import (
 _FINISHED = int(Status.FINISHED)
 _NEVER = 2.0  # a part of a step that no step has
 _FINEST = 1e-15  # share of a step
+_LEAST = 1e-14  # relative; events that follow each other ever faster are passed in steps of this
 _NEAR = 0.1  # a parabola that comes this near to zero is looked at where it does
 
 
@@ -196,6 +197,9 @@ def _bisect(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-de
                     eye.low[lane] = middle
     for lane in every:
         if eye.high[lane] <= 1.0:
+            length = lanes.length[lane]
+            least = _LEAST * (abs(lanes.day[lane]) + length)
+            eye.high[lane] = max(eye.high[lane], min(1.0, least / length))
             _turn_to(lane, eye.high[lane], v, lanes, eye, to.needs, plan, people, aim)
             for i in range(v.y.shape[0]):
                 eye.z[i, lane] = _dense(i, lane, eye.high[lane], v)
