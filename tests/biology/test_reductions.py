@@ -102,7 +102,7 @@ def test_without_drug_signaling_is_within_three_percent(both):
 
 
 def test_pstat5_at_once_costs_three_percent_in_the_first_hour_and_one_later(both):
-    """The kinetic pSTAT5 follows with 0.1 a minute. At 0.01 nM complexes still rise after an hour: 9 percent."""
+    """The kinetic pSTAT5 follows with 0.1 a minute; at 0.01 nM complexes still rise then: 9 percent."""
     lowest, above = slice(3, 6), slice(6, None)
     assert worst(both, 1, above, ALWAYS) < 0.03
     assert worst(both, 1, lowest, ALWAYS) < 0.09
