@@ -72,4 +72,5 @@ def test_mice_are_mice():
     assert values.loc["anti_pd1", "amount"].to_numpy() == pytest.approx(0.02 * 10 / 149 * 1000)
     assert values.loc["anti_pd1", "nk"].to_numpy() == pytest.approx(1, abs=1e-4)
     assert (values.loc["not_alpha", "nk"] > 2).all()
-    assert (values.loc["anti_pd1", "volume_14"] < values.loc["vehicle", "volume_14"]).all()
+    smaller = values.loc["anti_pd1", "volume_14"].to_numpy() / values.loc["vehicle", "volume_14"].to_numpy()
+    assert (smaller < 1).all()
