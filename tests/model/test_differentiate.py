@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twoarm.engine import simulate
 from twoarm.errors import UnsupportedModelError
 from twoarm.model import Graph, Model, derivative, evaluate, jacobian, parameter_derivatives, time_derivative
+from twoarm.model.sbml import read_model
 
 SMOOTH = [
     "exp",
@@ -141,3 +143,23 @@ def test_total_derivative_adds_time_and_states() -> None:
     x, t = g.state(0), g.time()
     node = time_derivative(g, g.mul(x, g.mul(t, t)), lambda _index: g.const(5.0))
     assert float(evaluate(g.nodes, [3.0], [], 2.0)[node]) == 3.0 * 4.0 + 5.0 * 4.0
+
+
+@pytest.mark.parametrize("power", [0.3, 0.5, 1.0, 1.7, 2.0])
+def test_an_infinite_slope_at_zero_counts_as_none(power: float) -> None:
+    g = Graph()
+    x, p = g.state(0), g.parameter(0)
+    fixed, given_power = g.pow(x, g.const(power)), g.pow(x, p)
+    want = 1.0 if power == 1.0 else 0.0
+    for node in (fixed, given_power):
+        slope = derivative(g, node, 0)
+        assert float(evaluate(g.nodes, [0.0], [power])[slope]) == want
+        assert float(evaluate(g.nodes, [4.0], [power])[slope]) == pytest.approx(power * 4.0 ** (power - 1))
+
+
+@pytest.mark.parametrize("text", ["x' = 2*x^h*(1 - x/100) + 0.1", "x' = 0.1 + sqrt(x)"])
+def test_a_root_starts_from_zero_on_both_back_ends(text: str) -> None:
+    model = read_model(f"model m; x = 0; h = 0.5; {text}; end")
+    found = [simulate(model, days=3, backend=b, rtol=1e-8).x.values[0, -1] for b in ("cpu", "reference")]
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+    assert found[0] > 1.0
