@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -64,13 +65,13 @@ class Vector:
         return self.lanes * self.bits // 8
 
     @property
-    def dtype(self) -> type[np.floating]:
+    def dtype(self) -> np.dtype[Any]:
         """The numbers, as numpy calls them."""
-        return np.float64 if self.real == "double" else np.float32
+        return np.dtype(f"f{self.bits // 8}")
 
     def splat(self, value: float) -> str:
         """IR of one number in every lane, without its type, exact to the last bit of this precision."""
-        return self._splat(self.real, number(float(self.dtype(value))))
+        return self._splat(self.real, number(float(self.dtype.type(value))))
 
     def splat_whole(self, value: int) -> str:
         """IR of one integer in every lane, without its type."""
