@@ -38,6 +38,16 @@ _LOOK: dict[str, dict[str, Any]] = {
     "scipy LSODA": {"color": MUTED, "marker": "x"},
     "scipy BDF": {"color": RULE, "marker": "+"},
 }
+_TITLES = {
+    "t_cell": "Drug, one T cell",
+    "lesion": "One lesion",
+    "tumor": "Lesion, two drugs",
+    "pd1_il2": "All of the library",
+    "network_150": "Random network",
+    "huang_ferrell_1996": "Huang 1996",
+    "kholodenko_2000": "Kholodenko 2000",
+    "kirschner_panetta_1998": "Kirschner 1998",
+}
 _COLUMNS = 4
 
 
@@ -62,7 +72,7 @@ def draw(table: pd.DataFrame, everything: list[Measured], path: Path) -> None:
             _draw_panel(panel, table[table["system"] == found.system], found)
         for panel in panels[len(everything) :]:
             panel.remove()
-        figure.supxlabel("RMS error, relative", fontsize=8.5, color=MUTED)
+        figure.supxlabel("RMS error, relative: more exact to the right", fontsize=8.5, color=MUTED)
         figure.supylabel("CPU time of a patient, ms", fontsize=8.5, color=MUTED)
         known = [name for name in _LOOK if name in set(table["tool"])]
         handles = [_line(name) for name in known]
@@ -79,8 +89,8 @@ def _draw_panel(panel: Any, table: pd.DataFrame, found: Measured) -> None:
         if name in _LOOK and len(rows):
             panel.plot(rows["error"], rows["ms"], **_with_defaults(name))
     panel.invert_xaxis()  # to the right: more exact
-    panel.set_title(f"{found.system.replace('_', ' ')}, {found.states} states")
-    panel.grid(axis="both")
+    panel.set_title(f"{_TITLES.get(found.system, found.system)}, {found.states} states")
+    panel.grid(True, axis="both")
     panel.tick_params(which="minor", length=0)
     panel.xaxis.set_major_locator(LogLocator(numticks=6))
     for axis in (panel.xaxis, panel.yaxis):
