@@ -14,6 +14,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twoarm.doses import expand
 from twoarm.engine import simulate
 from twoarm.engine.sources import identity
 from twoarm.engine.stream import stream
@@ -298,6 +299,10 @@ def test_identity_sees_what_matters() -> None:
         two,
         None,
         "None",
+        {"a": 1},
+        {"a": 2},
+        *(expand(doses(n)) for n in (2000, 2001)),
+        *(np.array([text], dtype=object) for text in "ab"),
     ]
     assert len({identity(thing) for thing in things}) == len(things)
     assert [identity(thing) for thing in things] == [identity(thing) for thing in things]

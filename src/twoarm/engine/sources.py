@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -133,7 +133,7 @@ def identity(thing: Any) -> str:
     ----------
     thing : object
         A table or array (its values), what has an `identity`, a function (its name and source text; what it
-        refers to is not looked at), a sequence of these, or else anything with a `repr`.
+        refers to is not looked at), a dataclass, mapping or sequence of these, or else anything by its `repr`.
 
     Returns
     -------
@@ -164,11 +164,11 @@ def _parts(thing: Any) -> list[bytes]:
             repr(notes).encode(),
         ]
     if isinstance(thing, np.ndarray):
-        return [
-            b"array",
-            repr((thing.shape, str(thing.dtype))).encode(),
-            np.ascontiguousarray(thing).tobytes(),
-        ]
+        texts = thing.dtype.kind == "O"  # whose bytes are addresses
+        content = repr(thing.tolist()).encode() if texts else np.ascontiguousarray(thing).tobytes()
+        return [b"array", repr((thing.shape, str(thing.dtype))).encode(), content]
+    if isinstance(thing, Mapping):
+        return [b"mapping", *(identity([str(key), thing[key]]).encode() for key in sorted(thing, key=str))]
     if isinstance(thing, Sequence) and not isinstance(thing, (str, bytes)):
         return [b"sequence", *(identity(each).encode() for each in thing)]
     if isinstance(getattr(thing, "identity", None), str):
@@ -177,6 +177,9 @@ def _parts(thing: Any) -> list[bytes]:
             thing.identity.encode(),
             str(len(thing)).encode() if hasattr(thing, "__len__") else b"",
         ]
+    if is_dataclass(thing) and not isinstance(thing, type):  # whose words would leave out most of an array
+        parts = [identity([each.name, getattr(thing, each.name)]).encode() for each in fields(thing)]
+        return [b"dataclass", type(thing).__qualname__.encode(), *parts]
     if inspect.isroutine(thing):
         try:
             text = inspect.getsource(thing)
