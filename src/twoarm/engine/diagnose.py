@@ -134,8 +134,8 @@ def diagnose(
     how = "the reference" if used.name == "reference" else f'back end "{used.name}" ({settings.method})'
     lines = [_ended(how, fast, courses, request), _compared(slow, courses, believed)]
     if courses.status[0] != Status.FINISHED:
-        lines += [*_motion(request, courses), *_no_number(request, courses)]
-    lines += [*_odd_values(request), _advice(courses, believed)]
+        lines += [*_motion(request, courses), *_no_number(request, courses), *_odd_values(request)]
+    lines.append(_advice(courses, believed))
     return Diagnosis(label, fast, slow, "\n".join(lines))
 
 
@@ -263,7 +263,7 @@ def _odd_values(request: Request) -> list[str]:
             continue
         ratio = abs(value / usual) if usual else np.inf
         if value * usual <= 0 or not 1 / _ODD < ratio < _ODD:
-            far = np.inf if ratio in (0.0, np.inf) else abs(np.log(ratio))
+            far = 0.0 if ratio in (0.0, np.inf) else abs(np.log(ratio))  # 0 says "off", and comes last
             found.append((far, f"{name} is {value:.4g} (the model's own: {usual:.4g})"))
     found.sort(key=lambda pair: -pair[0])
     if not found:

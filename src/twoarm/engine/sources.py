@@ -133,7 +133,7 @@ def identity(thing: Any) -> str:
     ----------
     thing : object
         A table or array (its values), what has an `identity`, a function (its name and source text; what it
-        refers to is not looked at), a dataclass, mapping or sequence of these, or else anything by its `repr`.
+        refers to is not looked at), a dataclass, mapping or sequence of these, or else its `repr`.
 
     Returns
     -------
