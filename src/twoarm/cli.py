@@ -16,7 +16,6 @@ from twoarm.errors import OtherStudyError, TwoarmError
 from twoarm.terminal import say, say_table, share_bar
 
 if TYPE_CHECKING:
-
     from twoarm.report import Findings
 
 

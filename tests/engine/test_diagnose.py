@@ -1,4 +1,4 @@
-"""What diagnose() says of patients who fail, and of those who do not; and the reference always comes to an end."""
+"""What diagnose() says of patients who fail and of those who do not; and the reference comes to an end."""
 
 from __future__ import annotations
 
