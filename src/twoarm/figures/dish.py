@@ -133,6 +133,8 @@ def response_heat(mapped: xr.Dataset, *, variable: str = "pstat5", width: float 
                     axes.set(**{f"{axis}scale": "log"})
         for axes in panels[len(cells) :]:
             axes.set_visible(False)
+        for axes in panels[max(0, len(cells) - _ACROSS) : len(cells)]:
+            axes.tick_params(labelbottom=True)
         words = {
             "pstat5": "pSTAT5",
             "signal": "Signaling IL-2 receptors",
@@ -142,6 +144,8 @@ def response_heat(mapped: xr.Dataset, *, variable: str = "pstat5", width: float 
         figure.supxlabel(_axis_words(mapped["first"]), fontsize=8.5, color=MUTED)
         figure.supylabel(_axis_words(mapped["second"]), fontsize=8.5, color=MUTED)
         said = f"{mapped.attrs['molecule']}, {mapped.attrs['dose_nM']:g} nM, {mapped.attrs['hours']:g} h"
+        if mapped.attrs["pd1_blocked"]:
+            said += f", {mapped.attrs['pd1_blocked']:.0%} of PD-1 held by an earlier antibody"
         figure.suptitle(said, fontsize=9, color=INK, ha="left", x=0.01)
     return figure
 
