@@ -82,7 +82,7 @@ ENTITIES = "".join(f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(12))
         pytest.param('<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]><x>&a;</x>', UnsafeModelError, id="file"),
         pytest.param(sbml("&lol;"), ModelTextError, id="undeclared entity"),
         pytest.param(sbml(rule("<apply><plus/>" * 20000 + "<cn>1</cn>" + "</apply>" * 20000)), UnsafeModelError, id="deep"),
-        pytest.param("<a>" * 200_000, UnsafeModelError, id="never closed"),
+        pytest.param(HEAD.format("") + "<a>" * 200_000, UnsafeModelError, id="never closed"),
         pytest.param(laughs(34), UnsafeModelError, id="submodels that double"),
         pytest.param(doubling("{f}(2*x) + {f}(2*x + 1)", 40), UnsafeModelError, id="functions that double"),
         pytest.param(
@@ -126,6 +126,9 @@ ENTITIES = "".join(f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(12))
         pytest.param(sbml(rule("<apply><divide/><cn>1</cn></apply>")), ModelTextError, id="too few arguments"),
         pytest.param(sbml(rule("<apply><ci>f</ci><cn>1</cn></apply>")), ModelTextError, id="unknown function"),
         pytest.param('<model id="m"/>', ModelTextError, id="no sbml"),
+        pytest.param(sbml().replace('version="2"', 'version="5"'), ModelTextError, id="no such version"),
+        pytest.param(sbml().replace('level="3"', 'level="1"'), ModelTextError, id="namespace of another level"),
+        pytest.param(sbml(rule(f"<apply><exp/>{TIME * 3}</apply>")), ModelTextError, id="too many arguments"),
         pytest.param(HEAD.format("").replace("level3/version2/core", "level9/version9") + "</model></sbml>", ModelTextError, id="wrong namespace"),
         pytest.param(sbml(rule(f"<apply><and/>{TIME * 20_000}</apply>")), UnsafeModelError, id="arguments"),
         pytest.param(

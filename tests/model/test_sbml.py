@@ -158,11 +158,12 @@ SBML = '<sbml xmlns="http://www.sbml.org/sbml/level3/version2/core" level="3" ve
         ('model x; import "/etc/hostname"; end', UnsafeModelError, "elsewhere"),
         ('import "../part.ant"\nmodel x; end', UnsafeModelError, "elsewhere"),
         ('import "missing_part.ant"\nmodel x; end', FileMissingError, "missing_part"),
-        ("<sbml><model></sbml>", ModelTextError, "not XML"),
-        ("<html></html>", ModelTextError, "line"),
+        (SBML.format("<model>"), ModelTextError, "not XML"),
+        ("<sbml></sbml>", ModelTextError, "no SBML"),
+        ("<html></html>", ModelTextError, "not SBML"),
         (SBML.format(""), ModelTextError, "no model"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><sbml/>', UnsafeModelError, "document type"),
-        ("<a>" * 1001 + "</a>" * 1001, UnsafeModelError, "nested"),
+        (SBML.format("<a>" * 1000 + "</a>" * 1000), UnsafeModelError, "nested"),
         (
             SBML.format(
                 '<model id="m"><listOfRules><algebraicRule><math xmlns="http://www.w3.org/1998/Math/MathML">'

@@ -66,6 +66,15 @@ _RELATIONS = {
     sbml.AST_RELATIONAL_LT: "lt",
     sbml.AST_RELATIONAL_NEQ: "ne",
 }
+#: How many arguments an operation may have, where it is neither fixed by its code nor free.
+_COUNTS = {
+    **dict.fromkeys([*_ONE_ARGUMENT, *_RECIPROCAL_OF, *_OF_RECIPROCAL], (1,)),
+    sbml.AST_MINUS: (1, 2),
+    sbml.AST_FUNCTION_ROOT: (1, 2),
+    sbml.AST_FUNCTION_LOG: (1, 2),
+    sbml.AST_LOGICAL_IMPLIES: (2,),
+    sbml.AST_FUNCTION_DELAY: (2,),
+}
 #: Any number of arguments, folded from the left: operation and what no argument gives.
 _FOLDED = {
     sbml.AST_PLUS: ("add", 0.0),
@@ -189,6 +198,8 @@ class Translator:
         if kind == sbml.AST_FUNCTION:
             return self._call(ast.getName(), tuple(args))
         try:
+            if len(args) not in _COUNTS.get(kind, (len(args),)):
+                raise ValueError(kind)
             found = self._arithmetic(kind, args)
             if found is None:
                 found = self._logic(kind, args)

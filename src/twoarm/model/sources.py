@@ -161,13 +161,41 @@ def _refuse_rings(needs: dict[str, set[str]], name: str, what: str) -> None:
         raise UnsafeModelError(model=name, what=f"{what} ({' -> '.join(ring.args[1])})") from None
 
 
+_LEVELS = {(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4), (2, 5), (3, 1), (3, 2)}
+
+
+def _check_level(tag: str, attributes: dict[str, str], name: str) -> None:
+    prefix, _, kind = tag.rpartition(":")
+    if kind != "sbml":
+        raise ModelTextError(model=name, problem=f"it is not SBML but <{tag[:50]}>")
+    space = attributes.get(f"xmlns:{prefix}" if prefix else "xmlns", "")
+    said = attributes.get("level", ""), attributes.get("version", "")
+    pair = tuple(int(word) for word in said if word in ("1", "2", "3", "4", "5"))
+    level, version = pair if len(pair) == 2 and pair in _LEVELS else (0, 0)
+    home = f"http://www.sbml.org/sbml/level{level}"
+    want = {
+        1: home,
+        2: home if version == 1 else f"{home}/version{version}",
+        3: f"{home}/version{version}/core",
+    }
+    if want.get(level) != space:
+        words = (word[:80] for word in (*said, space))
+        problem = 'there is no SBML of level "{}", version "{}" and namespace "{}"'.format(*words)
+        raise ModelTextError(model=name, problem=problem)
+
+
 def check_xml(text: str, name: str) -> None:
-    """Refuse XML that declares a document type or entities, nests too deep, or is broken."""
+    """Refuse XML that declares a document type or entities, nests too deep, is broken, or no SBML.
+
+    A level and version that do not exist make libsbml end the process.
+    """
     depth = 0
 
-    def opened(_tag: str, _attributes: object) -> None:
+    def opened(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
+        if depth == 1:
+            _check_level(tag, attributes, name)
         if depth > _DEEPEST:
             raise UnsafeModelError(model=name, what=f"more than {_DEEPEST} nested elements")
 
