@@ -259,10 +259,17 @@ def _dose_rows(doses: pd.DataFrame) -> DoseRows:
 def _cut(rows: DoseRows, recorded: NDArray[np.float64], resets: pd.DataFrame) -> DoseRows:
     """End infusions at the next reset, and cancel what was recorded before it and is still to come."""
     amount = rows.amount.copy()
-    for patient, time in zip(resets.id, resets.time, strict=True):
-        earlier = (rows.patient == patient) & (recorded < time)
-        amount[earlier & (rows.time >= time)] = 0.0
-        running = earlier & (rows.time < time) & (rows.rate > 0)
+    codes, _ = pd.factorize(np.concatenate([rows.patient, resets.id.to_numpy()]))
+    order = np.argsort(
+        codes[: len(rows)], kind="stable"
+    )  # so that a reset looks at its own patient's rows only
+    whose, asked = codes[: len(rows)][order], codes[len(rows) :]
+    low, high = (np.searchsorted(whose, asked, side=side) for side in ("left", "right"))
+    for begin, end, time in zip(low, high, resets.time.to_numpy(dtype=float), strict=True):
+        own = order[begin:end]
+        earlier = own[recorded[own] < time]
+        amount[earlier[rows.time[earlier] >= time]] = 0.0
+        running = earlier[(rows.time[earlier] < time) & (rows.rate[earlier] > 0)]
         amount[running] = np.minimum(amount[running], (time - rows.time[running]) * rows.rate[running])
     cut = DoseRows(rows.patient, rows.time, rows.state, amount, rows.rate, rows.kind)
     return cut._pick(np.flatnonzero(amount > 0))
