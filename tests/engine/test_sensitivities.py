@@ -340,5 +340,6 @@ def test_product_model_against_differences() -> None:
     ]
     size = patients[names].to_numpy()[:, None, :, None]
     error = (_stacked(found, outputs) - expected) * size / level
-    assert np.abs(error).max() < 1e-6  # of an elasticity, where the largest are about 0.3
-    assert np.abs(expected * size / level).max() > 0.1
+    assert np.abs(error).max() < 1e-6  # of elasticities
+    largest = np.abs(expected * size / level).max(axis=(0, 1, 3))
+    assert (largest > 1e-4).all()  # so that the line above says something, whatever the library's numbers
