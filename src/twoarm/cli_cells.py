@@ -89,6 +89,7 @@ def fit(
     out: Annotated[Path | None, typer.Option(help="Folder; by default results/fit-receptors.")] = None,
     cell_set: Annotated[str, typer.Option("--set", help="Set of cells: human or human_second.")] = "human",
     starts: Annotated[int, typer.Option(help="Searches, the first from the priors.", min=1)] = 3,
+    plot: Annotated[Path | None, typer.Option(help="Picture of readings and fit at 1 h.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the profiles.")] = False,
 ) -> None:
     """Fit numbers of the library to measurements, and write what says how far to believe them.
@@ -103,6 +104,11 @@ def fit(
     values = write_receptor_fit(folder, cells=cell_set, starts=starts, profiles=not quick, say=note)
     say_table(_short(values), title=f"{cell_set}: value, 95 % interval, prior")
     say(str(folder))
+    if plot is not None:
+        from twoarm.dish import draw_fit
+
+        draw_fit(folder, plot)
+        say(str(plot))
 
 
 def _numbers(text: str, what: str) -> list[float]:

@@ -134,6 +134,29 @@ def map_files(
     return table
 
 
+def draw_fit(folder: str | os.PathLike[str], plot: str | os.PathLike[str], *, hour: float = 1.0) -> None:
+    """Draw the readings of a receptor fit beside what was fitted.
+
+    Parameters
+    ----------
+    folder : path
+        Where `twoarm.calibrate.write_receptor_fit` wrote.
+    plot : path
+        Picture to write.
+    hour : float
+        Which time.
+
+    Raises
+    ------
+    FileFormError
+        If `plot` has a suffix that is not written.
+    """
+    from twoarm.figures.dish import fitted_readings
+
+    _check_suffix(plot, _PICTURES)
+    _draw(fitted_readings(pd.read_csv(Path(folder) / "readings.csv"), hour=hour), Path(plot))
+
+
 def potency_table(seen: xr.Dataset) -> pd.DataFrame:
     """Lay out EC50 and maxima: a row for each molecule, hour and cell.
 

@@ -85,6 +85,16 @@ def test_a_ligand_of_the_data_is_what_a_card_of_its_readings_gives(tmp_path):
     assert card == pytest.approx(fitted, rel=1e-9)
 
 
+def test_readings_and_fit_are_drawn_side_by_side(curve):
+    from twoarm.figures.dish import fitted_readings
+
+    table = MEASURED.table.assign(fitted=lay_beside(MEASURED, curve)[0])
+    figure = fitted_readings(table)
+    assert len(figure.axes) == 4 * len(MEASURED.kinds)
+    dots, line = figure.axes[0].lines[:2]
+    assert dots.get_ydata().shape == line.get_ydata().shape == (12,)
+
+
 def test_without_a_ligand_no_reading_of_it_is_left():
     seen = MEASURED.without("fc_wt_n_term")
     assert "fc_wt_n_term" not in set(seen.table["ligand"])

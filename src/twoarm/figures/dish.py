@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
@@ -147,6 +148,46 @@ def response_heat(mapped: xr.Dataset, *, variable: str = "pstat5", width: float 
         if mapped.attrs["pd1_blocked"]:
             said += f", {mapped.attrs['pd1_blocked']:.0%} of PD-1 held by an earlier antibody"
         figure.suptitle(said, fontsize=9, color=INK, ha="left", x=0.01)
+    return figure
+
+
+def fitted_readings(readings: pd.DataFrame, *, hour: float = 1.0, width: float = FULL_WIDTH) -> Figure:
+    """Draw measured pSTAT5 beside what was fitted, a row a ligand and a column a cell.
+
+    Parameters
+    ----------
+    readings : pandas.DataFrame
+        ``readings.csv`` of a receptor fit.
+    hour : float
+        Which time.
+    width : float
+        Inch.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shares of that day's plateau: dots are readings, a color a date; lines are the fit.
+    """
+    seen = readings[readings["hour"] == hour]
+    rows = sorted(set(zip(seen["ligand"], seen["moieties"], strict=True)))
+    cells = list(dict.fromkeys(seen["cell"]))
+    with styled():
+        figure = new_figure(width, 0.6 + 1.05 * len(rows))
+        grid = figure.subplots(len(rows), len(cells), sharex=True, sharey=True, squeeze=False)
+        for line, (ligand, moieties) in zip(grid, rows, strict=True):
+            for axes, cell in zip(line, cells, strict=True):
+                own = seen[
+                    (seen["ligand"] == ligand) & (seen["moieties"] == moieties) & (seen["cell"] == cell)
+                ]
+                for color, (_, day) in zip(_COLORS, own.sort_values("dose").groupby("date"), strict=False):
+                    axes.plot(day["dose"], day["pstat5"] / day["plateau"], "o", markersize=2.2, color=color)
+                    axes.plot(day["dose"], day["fitted"] / day["plateau"], color=color, linewidth=1.1)
+                axes.set_xscale("log")
+            line[0].set_ylabel(f"{ligand}\n{moieties} IL-2", fontsize=6.5)
+        for axes, cell in zip(grid[0], cells, strict=True):
+            axes.set_title(cell, fontsize=8.5)
+        for axes in grid[-1]:
+            axes.set_xlabel("nM")
     return figure
 
 
