@@ -342,4 +342,4 @@ def test_product_model_against_differences() -> None:
     error = (_stacked(found, outputs) - expected) * size / level
     assert np.abs(error).max() < 1e-6  # of elasticities
     largest = np.abs(expected * size / level).max(axis=(0, 1, 3))
-    assert (largest > 1e-4).all()  # so that the line above says something, whatever the library's numbers
+    assert (largest > 1e-3).sum() >= 3  # so that the line above says something
