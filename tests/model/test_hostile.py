@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -24,7 +25,7 @@ from twoarm.errors import (
     TwoarmError,
     UnsafeModelError,
 )
-from twoarm.model import evaluate, start
+from twoarm.model import antimony_text, evaluate, start
 from twoarm.model.sbml import read_model
 
 LIMIT = 120.0  # seconds; all of these take a small part of it on a machine with nothing else to do
@@ -238,6 +239,14 @@ def test_events_without_end_fail_the_patient() -> None:
     storm = read_model("model m; x = 0; x' = 0; at (time > 1 && x < 1): x = 1; at (x > 0.5): x = 0; end")
     with pytest.raises(IntegrationError):
         simulate(storm, days=3, visits=[3.0])
+
+
+def test_a_parser_that_crashed_is_an_error_and_is_replaced() -> None:
+    assert read_model("model m; x = 1; x' = 2; end").states == ("x",)
+    antimony_text._child(os.getpid()).kill()
+    with pytest.raises(UnsafeModelError, match="crash"):
+        read_model("model m; x = 1; x' = 3; end")
+    assert read_model("model m; x = 1; x' = 4; end").states == ("x",)
 
 
 @pytest.mark.slow

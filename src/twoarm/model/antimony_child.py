@@ -1,12 +1,13 @@
-"""Antimony's parser, here or in a process of its own; this file alone, without the rest of the package.
+"""Antimony's parser in a process of its own; this file alone, without the rest of the package.
 
-As a script it reads a JSON object ``{"text", "parts"}`` and writes ``{"xml"}`` or ``{"error"}`` to the file
-named by its argument. A text that makes the parser crash, hang or eat all memory then ends that process only.
+As a script it reads lines of JSON, ``{"text", "parts"}``, and answers each with ``{"xml"}`` or ``{"error"}``.
+A text that makes the parser crash, hang or eat all memory then ends that process only.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -41,7 +42,7 @@ def translate(text: str, parts: Mapping[str, str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Translate what standard input holds."""
+    """Translate every line of standard input."""
     if sys.platform.startswith("linux"):
         import resource
 
@@ -50,9 +51,12 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-    asked = json.load(sys.stdin)
-    found = translate(asked["text"], asked["parts"])
-    Path(sys.argv[1]).write_text(json.dumps(found), encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever the parser prints is no answer
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answers.write(json.dumps(translate(asked["text"], asked["parts"])) + "\n")
+        answers.flush()
 
 
 if __name__ == "__main__":

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
-from pathlib import Path
+from functools import lru_cache
 
 import libsbml as sbml
 
 from twoarm.errors import ModelTextError, UnsafeModelError
 from twoarm.model import antimony_child
-from twoarm.model.antimony_child import translate
 
 __all__ = ["antimony_to_sbml"]
 
-_ONE_AT_A_TIME = threading.Lock()  # antimony keeps what it loaded in one global place
+_ONE_AT_A_TIME = threading.Lock()  # one child, one question
 
 #: Stands around the right side of an assignment rule on its way through Antimony. Its first argument only
 #: keeps "(2/4)" from being read as a rational number.
 _MARK = "assignment_rule_"
 _RULE = re.compile(r'"[^"\n]*"|//[^\n]*|/\*.*?\*/|\s*:=[ \t]*((?:[^;\n/]|/(?![/*]))*)', re.DOTALL)
-_SMALL, _SHORT = 12_000, 3_000  # characters of all texts, and of the longest statement
 _PATIENCE = 120.0  # seconds
 _LONGEST_COMPLAINT = 500  # characters; it quotes the formula it complains of
 
@@ -49,41 +49,60 @@ def antimony_to_sbml(text: str, name: str, parts: Mapping[str, str]) -> str:
     """
     whole = f"function {_MARK}(zero, x) x; end; {_marked(text)}"
     marked = {part: _marked(body) for part, body in parts.items()}
-    if _is_small(whole, marked):
-        with _ONE_AT_A_TIME:
-            found = translate(whole, marked)
-    else:
-        found = _translate_apart(whole, marked, name)
+    with _ONE_AT_A_TIME:
+        found = _ask({"text": whole, "parts": marked}, name)
     if "xml" not in found:
         raise ModelTextError(model=name, problem=f"Antimony says: {found['error'][:_LONGEST_COMPLAINT]}")
     return _unmarked(_LOST_PLURAL.sub('units="dimensionless"', found["xml"]))
 
 
-def _is_small(text: str, parts: Mapping[str, str]) -> bool:
-    """Whether Antimony cannot take long: its time grows with the square of what it is given."""
-    texts = (text, *parts.values())
-    longest = max((len(statement) for each in texts for statement in each.split(";")), default=0)
-    return sum(map(len, texts)) <= _SMALL and longest <= _SHORT
-
-
-def _translate_apart(text: str, parts: Mapping[str, str], name: str) -> dict[str, str]:
-    """As `translate`, in a process that may crash, hang or run out of memory."""
-    asked = json.dumps({"text": text, "parts": dict(parts)})
-    with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "answer.json"
-        command = [sys.executable, "-I", antimony_child.__file__, str(answer)]
-        try:
-            subprocess.run(
-                command, input=asked, text=True, capture_output=True, timeout=_PATIENCE, check=False
-            )
-        except subprocess.TimeoutExpired:
-            what = f"text that Antimony does not read within {_PATIENCE:g} seconds"
-            raise UnsafeModelError(model=name, what=what) from None
-        try:
-            found: dict[str, str] = json.loads(answer.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise UnsafeModelError(model=name, what="text that makes Antimony's parser crash") from None
+def _ask(what: dict[str, object], name: str) -> dict[str, str]:
+    """Let the child process translate; it may crash, hang or run out of memory, and is then replaced."""
+    child = _child(os.getpid())
+    assert child.stdin is not None
+    assert child.stdout is not None
+    late = threading.Timer(_PATIENCE, child.kill)
+    late.start()
+    try:
+        child.stdin.write(json.dumps(what) + "\n")
+        child.stdin.flush()
+        answer = child.stdout.readline()
+    except OSError:
+        answer = ""
+    finally:
+        hung = late.finished.is_set()
+        late.cancel()
+    if not answer:
+        _child.cache_clear()
+        _end(child)
+        took = f"text that Antimony does not read within {_PATIENCE:g} seconds"
+        raise UnsafeModelError(model=name, what=took if hung else "text that makes Antimony's parser crash")
+    found: dict[str, str] = json.loads(answer)
     return found
+
+
+@lru_cache(maxsize=1)
+def _child(_parent: int) -> subprocess.Popen[str]:
+    """Child of this process (not of the one that this is a fork of); started when the first text comes."""
+    child = subprocess.Popen(
+        [sys.executable, "-I", antimony_child.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+    )
+    atexit.register(_end, child)
+    return child
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    child.kill()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    child.wait()
 
 
 def _marked(text: str) -> str:
