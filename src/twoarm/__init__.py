@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twoarm.evidence.compare import compare
     from twoarm.evidence.read import read_evidence
     from twoarm.experiment import read_experiment, run_experiment
-    from twoarm.model import Model
+    from twoarm.model import Model, extinguish
     from twoarm.model.sbml import check_units, read_model, write_sbml
     from twoarm.molecule import Molecule, draw_cards, model_parameters, read_molecule
     from twoarm.patients.draw import draw_patients
@@ -38,6 +38,7 @@ __version__ = "0.1.0"
 _HOMES: dict[str, dict[str, str]] = {
     "Models": {
         "Model": "model",
+        "extinguish": "model",
         "read_model": "model.sbml",
         "check_units": "model.sbml",
         "write_sbml": "model.sbml",
