@@ -95,6 +95,7 @@ _MODULES = {name: module for names in _HOMES.values() for name, module in names.
 __all__ = [
     "__version__",
     "Model",
+    "extinguish",
     "read_model",
     "check_units",
     "write_sbml",
