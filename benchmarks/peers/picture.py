@@ -78,7 +78,7 @@ def draw(table: pd.DataFrame, everything: list[Measured], path: Path) -> None:
         handles = [_line(name) for name in known]
         where = {"loc": "outside upper left", "ncols": min(len(known), 2 * columns)}
         figure.legend(handles, known, **where, handlelength=1.8, columnspacing=1.3)
-        figure.savefig(path, dpi=180, facecolor=PAPER)
+        figure.savefig(path, dpi=180, facecolor=PAPER, bbox_inches="tight")
 
 
 def _draw_panel(panel: Any, table: pd.DataFrame, found: Measured) -> None:

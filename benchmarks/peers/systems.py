@@ -91,7 +91,7 @@ def network(size: int, count: int, spread: float = 0.4) -> Task:
 
 #: Every system of a whole run: published models, parts of the library and all of it, a network.
 SYSTEMS = (*_PUBLISHED, *PARTS, "network_150", "pd1_il2")
-SHORT = ("huang_ferrell_1996", "lesion", "pd1_il2")
+SHORT = ("huang_ferrell_1996", "t_cell", "lesion")
 
 
 def system(name: str, count: int) -> Task:
