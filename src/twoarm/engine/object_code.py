@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 
 from twoarm.engine.vector import Vector
+from twoarm.kept import cache_directory, read_kept, write_kept
 
 #: Raise when the code that kernels are made of changes; older files are then never read again.
-CODE_VERSION = 5
-_CACHE_VARIABLE = "TWOARM_CACHE_DIR"
+CODE_VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -61,16 +58,6 @@ def host() -> Machine:
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
     return Machine(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
-
-
-def cache_directory() -> Path:
-    """Directory of cached machine code: ``$TWOARM_CACHE_DIR``, or the platform's cache directory."""
-    chosen = os.environ.get(_CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen)
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "twoarm" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "twoarm"
 
 
 def load(
@@ -127,10 +114,11 @@ def kept(
         Facts and code.
     """
     path = cache_directory() / "kernels" / f"{_key(content, machine)}.o"
-    found = _read(path)
+    found = _facts_and_code(read_kept(path))
     if found is None:
         found = make()
-        _write(path, *found)
+        facts, code = found
+        write_kept(path, json.dumps(facts).encode() + b"\n" + code)
     return found
 
 
@@ -158,30 +146,9 @@ def _compile(text: str, machine: Machine) -> bytes:
     return code
 
 
-def _read(path: Path) -> tuple[dict[str, Any], bytes] | None:
-    """Facts and code of a cached file; None where there is none or its sum is wrong (cut short, damaged)."""
-    try:
-        whole = path.read_bytes()
-    except OSError:
+def _facts_and_code(content: bytes | None) -> tuple[dict[str, Any], bytes] | None:
+    """Take apart what `kept` keeps: a line of facts, and the code."""
+    if content is None:
         return None
-    head, _, code = whole.partition(b"\n")
-    try:
-        facts = json.loads(head)
-    except ValueError:
-        return None
-    if not isinstance(facts, dict) or facts.pop("sha256", None) != hashlib.sha256(code).hexdigest():
-        return None
-    return facts, code
-
-
-def _write(path: Path, facts: dict[str, Any], code: bytes) -> None:
-    """Write so that no other process ever sees half a file; a cache that cannot be written is no error."""
-    head = json.dumps({**facts, "sha256": hashlib.sha256(code).hexdigest()}).encode()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(head + b"\n" + code)
-        os.replace(name, path)
-    except OSError:
-        return
+    head, _, code = content.partition(b"\n")
+    return json.loads(head), code
