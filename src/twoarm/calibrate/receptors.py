@@ -23,6 +23,8 @@ Numbers = NDArray[np.float64]
 _STEP = 0.03  # of a logarithm, for derivatives by differences
 _FINE = np.geomspace(1e-5, 84.0, 70)  # nM; doses that an EC50 is read from
 _RTOL = 1e-4
+_CLEAR = 0.25  # share of a day's plateau that a curve must rise for its EC50 to be told
+_SPREAD_OF_STARTS = 0.7  # of the logarithm, about the priors
 
 
 @dataclass(frozen=True)
@@ -441,9 +443,6 @@ def measured_ec50(
     return half_way(np.log(mean.index.to_numpy(float)), mean.to_numpy(float)), min(heights) > _CLEAR
 
 
-_CLEAR = 0.25
-
-
 def multistart(measured: Measured, cells: str, starts: int, seed: int) -> list[ReceptorFit]:
     """Fit from the priors, and from points spread about them; best first.
 
@@ -477,6 +476,3 @@ def multistart(measured: Measured, cells: str, starts: int, seed: int) -> list[R
         except TwoarmError:  # of the solver, at a point far from any cell; other starts stand
             continue
     return sorted(found, key=lambda one: one.cost)
-
-
-_SPREAD_OF_STARTS = 0.7

@@ -52,21 +52,15 @@ def dose_response(seen: xr.Dataset, *, variable: str = "pstat5", width: float = 
     """
     cells = [str(cell) for cell in seen["cell"].values]
     molecules = [str(name) for name in seen["molecule"].values]
-    down = math.ceil(len(cells) / _ACROSS)
     hour = float(seen["hour"].values[-1])
     with styled():
-        figure = new_figure(width, 0.9 + 1.75 * down)
-        panels = figure.subplots(
-            down, min(_ACROSS, len(cells)), sharex=True, sharey=True, squeeze=False
-        ).ravel()
+        figure, panels = _panels(len(cells), width, height=1.75)
         for axes, cell in zip(panels, cells, strict=False):
             for place, molecule in enumerate(molecules):
                 part = seen[variable].sel(molecule=molecule, cell=cell, hour=hour)
                 _draw_curve(axes, part, place, molecule, mark=variable == "pstat5")
             axes.set_title("\n".join(_two_lines(str(seen["label"].sel(cell=cell).item()))), fontsize=8)
             axes.set_xscale("log")
-        for axes in panels[len(cells) :]:
-            axes.set_visible(False)
         for axes in panels[max(0, len(cells) - _ACROSS) : len(cells)]:
             axes.tick_params(labelbottom=True)
             axes.set_xlabel("nM")
@@ -75,6 +69,16 @@ def dose_response(seen: xr.Dataset, *, variable: str = "pstat5", width: float = 
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=3, labelcolor="linecolor")
     return figure
+
+
+def _panels(cells: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+    """Make a figure with a panel a cell, as many as fit across; panels beyond the last cell stay hidden."""
+    down = math.ceil(cells / _ACROSS)
+    figure = new_figure(width, 0.9 + height * down)
+    panels = figure.subplots(down, min(_ACROSS, cells), sharex=True, sharey=True, squeeze=False).ravel()
+    for axes in panels[cells:]:
+        axes.set_visible(False)
+    return figure, panels
 
 
 def _draw_curve(axes: Axes, part: xr.DataArray, place: int, label: str, *, mark: bool) -> None:
@@ -111,17 +115,13 @@ def response_heat(mapped: xr.Dataset, *, variable: str = "pstat5", width: float 
         One color scale for all panels.
     """
     cells = [str(cell) for cell in mapped["cell"].values]
-    down = math.ceil(len(cells) / _ACROSS)
     values = mapped[variable]
     ends = {"vmin": min(0.0, float(values.min())), "vmax": float(values.max())}
     scale = {"cmap": "viridis"} if ends["vmin"] >= 0 else {"cmap": "PuOr_r"}
     if ends["vmin"] < 0:
         ends = {"vmin": -max(map(abs, ends.values())), "vmax": max(map(abs, ends.values()))}
     with styled():
-        figure = new_figure(width, 0.9 + 1.95 * down)
-        panels = figure.subplots(
-            down, min(_ACROSS, len(cells)), sharex=True, sharey=True, squeeze=False
-        ).ravel()
+        figure, panels = _panels(len(cells), width, height=1.95)
         for axes, cell in zip(panels, cells, strict=False):
             grid = values.sel(cell=cell).transpose("second", "first").values
             drawn = axes.pcolormesh(
@@ -132,8 +132,6 @@ def response_heat(mapped: xr.Dataset, *, variable: str = "pstat5", width: float 
             for which, axis in (("first", "x"), ("second", "y")):
                 if _is_log(mapped[which].values):
                     axes.set(**{f"{axis}scale": "log"})
-        for axes in panels[len(cells) :]:
-            axes.set_visible(False)
         for axes in panels[max(0, len(cells) - _ACROSS) : len(cells)]:
             axes.tick_params(labelbottom=True)
         words = {
