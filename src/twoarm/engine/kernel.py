@@ -231,7 +231,7 @@ class Parts:
 def factor_function(plan: Factorization, equations: Equations, vector: Vector) -> str:
     """``factor(d, w)``: factors in place of `w`, plus `d` on the diagonal of states and 1 on that of hubs."""
     parts = Parts("factor", ("ptr %d", "ptr %w"), vector)
-    position = {index: place for place, index in enumerate(plan.order)}
+    position = plan.positions
     filled = {(position[i], position[j]) for i, j, _ in equations.entries}
     for i, (lower, upper) in enumerate(zip(plan.lower, plan.upper, strict=True)):
         body = parts.body()

@@ -48,12 +48,13 @@ class Factorization:
         return len(self.slots)
 
     @property
-    def _positions(self) -> dict[int, int]:
+    def positions(self) -> dict[int, int]:
+        """Pivot position of each row (and column) of the matrix."""
         return {index: position for position, index in enumerate(self.order)}
 
     def entry_slots(self, entries: Iterable[tuple[int, int]]) -> list[int]:
         """Places of many entries of the matrix."""
-        position = self._positions
+        position = self.positions
         return [self.slots[position[row], position[column]] for row, column in entries]
 
 
