@@ -202,7 +202,6 @@ def test_files_have_one_job(record_property):
         path.relative_to(SOURCE).as_posix(): path.read_text(encoding="utf-8").count("\n") for path in PYTHON
     }
     record_property("longest", sorted(lengths.items(), key=lambda item: -item[1])[:5])
-    lengths.pop("errors.py")  # one job by its rule: every message of the package, side by side
     assert not {name: length for name, length in lengths.items() if length > LONGEST}
 
 
