@@ -9,7 +9,7 @@ VENV = .venv
 PY = $(VENV)/bin/python
 UV = $(VENV)/bin/uv
 WORKERS = 2
-EXTRAS = --extra dev --extra docs --extra peers
+EXTRAS = --extra dev --extra docs --extra peers --extra export
 COMPILE = pip compile --quiet --no-annotate --no-header $(EXTRAS) pyproject.toml
 
 .PHONY: help run test slow check bench gpu docs app conformance lock clean setup
