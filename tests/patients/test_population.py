@@ -139,11 +139,23 @@ note = "test"
     assert population.variables["growth"].level == "patient"
 
 
-def test_a_grandparent_is_refused(tmp_path: Path) -> None:
+def test_a_grandchild_has_what_its_parent_changed_and_the_rest_of_the_line(tmp_path: Path) -> None:
     written(tmp_path, GOOD)
-    written(tmp_path, 'name = "b"\ndescription = "b"\nextends = "small"\n', "b")
-    with pytest.raises(PopulationError, match="extends another population itself"):
-        read_population(written(tmp_path, 'name = "c"\ndescription = "c"\nextends = "b"\n', "c"))
+    sourced = 'unit = "1/day"\nsource = "assumed"\nnote = "test"\ndistribution = "constant"\n'
+    parent = f'name = "b"\ndescription = "b"\nextends = "small"\n[variables.growth]\nvalue = 0.5\n{sourced}'
+    written(tmp_path, parent, "b")
+    child = 'name = "c"\ndescription = "c"\nextends = "b"\nwithout = ["fast"]\n'
+    population = read_population(written(tmp_path, child, "c"))
+    assert population.variables["growth"].shape.value == 0.5
+    assert "fast" not in population.derived
+    assert "weight" in population.variables
+
+
+def test_a_line_that_runs_in_a_circle_is_refused(tmp_path: Path) -> None:
+    for one, other in (("b", "c"), ("c", "b")):
+        written(tmp_path, f'name = "{one}"\ndescription = "{one}"\nextends = "{other}"\n', one)
+    with pytest.raises(PopulationError, match="extend one another; 4 files at most"):
+        read_population(tmp_path / "b.toml")
 
 
 @pytest.mark.parametrize("parent", ["../small", "/etc/passwd", "Small", "a b"])

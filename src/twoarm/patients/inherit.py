@@ -12,6 +12,7 @@ from twoarm.errors import PopulationError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TABLES = ("variables", "derived", "plausibility")
+DEEPEST = 4  # files that may extend one another in one line; a circle is longer than any of them
 
 
 def inherited(path: Path) -> tuple[dict[str, Any], str]:
@@ -34,19 +35,31 @@ def inherited(path: Path) -> tuple[dict[str, Any], str]:
     NotInLibraryError
         If there is no such parent.
     PopulationError
-        If the parent extends another, or the two do not fit together.
+        If more than `DEEPEST` files extend one another, or two do not fit together.
     """
-    raw, digest = catalog.read_toml(path), catalog.digest(path)
-    if "extends" not in raw:
-        return raw, digest
-    parent_path = _parent(path, raw["extends"])
-    parent = catalog.read_toml(parent_path)
-    if "extends" in parent:
-        raise PopulationError(
-            file=path.name, where="extends", what=f"{parent_path.name} extends another population itself"
-        )
-    both = f"{digest} {catalog.digest(parent_path)}"
-    return _merge(parent, raw, path.name), hashlib.sha256(both.encode()).hexdigest()
+    line = _line(path)
+    merged = catalog.read_toml(line[-1])
+    for child in reversed(line[:-1]):
+        merged = _merge(merged, catalog.read_toml(child), child.name)
+    digests = [catalog.digest(file) for file in line]
+    if len(line) == 1:
+        return merged, digests[0]
+    return merged, hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+def _line(path: Path) -> list[Path]:
+    """List the file and those that it extends, the nearest first."""
+    line = [path]
+    while "extends" in (raw := catalog.read_toml(line[-1])):
+        if len(line) == DEEPEST:
+            names = ", ".join(file.name for file in line)
+            raise PopulationError(
+                file=path.name,
+                where="extends",
+                what=f"{names} extend one another; {DEEPEST} files at most stand in one line",
+            )
+        line.append(_parent(line[-1], raw["extends"]))
+    return line
 
 
 def _parent(child: Path, name: object) -> Path:
