@@ -173,3 +173,20 @@ def test_a_steepness_below_one_is_integrated_from_no_drug_at_all(treat):
     """A power below one has no slope at zero; the cytotoxic's starts where it has one."""
     run = treat(read_molecule("docetaxel"), "75 mg/m2", days=21, outputs=("sld",), cytotoxic_hill=0.7)
     assert np.isfinite(run.sld.values).all()
+
+
+def test_arming_by_il2_leaves_an_antibody_alone_and_helps_the_fusion(treat, fusion):
+    bare, armed = ({"arming": value} for value in (0.0, 5.0))
+    antibody = fusion.without("il2_arm")
+    same(treat(antibody, outputs=CURVES, **bare), treat(antibody, outputs=CURVES, **armed), rtol=1e-6)
+    shrunk = [treat(fusion, outputs=["sld"], **change)["sld"].values[0, -1] for change in (bare, armed)]
+    assert shrunk[1] < 0.99 * shrunk[0]
+
+
+def test_treg_of_the_tumor_crowd_each_other(treat, fusion):
+    strong = fusion.with_values({"il2_arm.weakening_il2rb": 30.0})
+    counts = [
+        treat(strong, outputs=["treg_cells_tumor"], room_treg_tumor=room)["treg_cells_tumor"].values[0]
+        for room in (3.0, 10.0, 1e6)
+    ]
+    assert counts[0][-1] < counts[1][-1] < counts[2][-1]
