@@ -130,8 +130,13 @@ def test_nobody_died() -> None:
 def test_subgroups_cover_all_levels() -> None:
     table = as_cut(AML["day"], AML["event"], AML["arm"]).assign(region=["asia", "other"] * 11 + ["asia"])
     found = a.subgroups(table, ["region"])
-    assert found["level"].unique().tolist() == ["asia", "other"]
-    assert found.loc[found["quantity"] == "Hazard ratio of OS", "n"].sum() == len(AML)
+    levels = found[found["level"] != ""]
+    assert levels["level"].unique().tolist() == ["asia", "other"]
+    ratios = found[found["quantity"] == "Hazard ratio of OS"]
+    assert ratios["n"].tolist() == [len(AML), 12, 11]  # all of them first
+    assert ratios["events"].tolist()[0] == ratios["events"].tolist()[1] + ratios["events"].tolist()[2] == 18
+    p = found.set_index("quantity").loc["Interaction p of OS", "value"]
+    assert 0 < p < 1
 
 
 def test_errors_name_what_is_missing() -> None:

@@ -63,7 +63,8 @@ def pool(measures: pd.DataFrame) -> pd.DataFrame:
         if len(part) == 1:
             rows.append((quantity, arm, *part[["value", "low", "high"]].iloc[0].astype(float), unit))
             continue
-        scale = scale_of(str(quantity), unit)
+        is_difference = arm == "" and unit != ""  # of two rates or times: it may be negative
+        scale = _PLAIN if is_difference else scale_of(str(quantity), unit)
         center, spread = _normal(part, scale)
         low, high = _mixture(center, spread)
         ends = (float(scale.back(np.asarray(end))) for end in (low, high))

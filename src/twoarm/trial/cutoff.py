@@ -41,8 +41,8 @@ def cut(
         `PFS_day PFS_event`, as recorded at scans, and `PFS_after`, the last scan without progression, so that
         the event lies in (PFS_after, PFS_day]; `true_PFS_day true_PFS_event`, by the true sizes; `bor
         response_day` (confirmed, if the protocol asks for it); `DOR_day DOR_event` of responders;
-        `best_change` [%]; `grade` (worst related); `treatment_end last_day progression_day death_day` [day];
-        `doses status`. ``attrs`` carry `cutoff` and what the analysis has to know.
+        `best_change` [%]; `grade` (worst related); `treatment_end` [day] and `off_reason`, "" while treated;
+        `last_day progression_day death_day lost_day` [day]; `death_cause`; `doses status`. ``attrs`` carry `cutoff` and what the analysis has to know.
 
     Raises
     ------
@@ -93,8 +93,12 @@ def cut(
     table["grade"] = _worst_grade(trial, limit)
     table["treatment_end"] = np.fmin(people["off_day"], limit)
     table["last_day"] = limit
-    for name in ("progression_day", "death_day"):
-        table[name] = people[name].where(people[name] <= limit)
+    for name in ("progression_day", "death_day", "lost_day"):
+        if name in people:
+            table[name] = people[name].where(people[name] <= limit)
+    for name, day_of in (("off_reason", "off_day"), ("death_cause", "death_day")):
+        if name in people:
+            table[name] = people[name].where(people[day_of] <= limit, "")
     table = table[entered]
     table.attrs.update(trial.provenance)
     table.attrs.update(cutoff=float(day), compare=list(trial.provenance["arms"]))
