@@ -11,20 +11,20 @@ import pytest
 import twoarm
 from twoarm.evidence.read import read_curves, read_evidence, read_program, read_trials
 
-NAMES = ["ibi363", "comparators", "oak_squamous"]
+NAMES = ["ibi363", "comparators", "oak_squamous", "oak_nonsquamous"]
 FACTS = read_evidence(NAMES)
 FOLDER = Path(twoarm.__file__).parent / "library" / "evidence"
 
 
 def test_no_row_was_lost() -> None:
     counts = [len(read_evidence(name)) for name in NAMES]
-    assert counts == [36, 518, 8]
+    assert counts == [36, 518, 10, 10]
     assert FACTS["id"].is_unique
 
 
 def test_every_verified_fact_has_an_address_and_was_not_recalled() -> None:
     sound = FACTS[FACTS["verified"]]
-    assert len(sound) == 412
+    assert len(sound) == 424
     assert sound["source_url"].str.match(r"https?://[\w.-]+").all()
     assert not sound["note"].str.contains("recalled", case=False).any()
     assert (FACTS.loc[~FACTS["verified"], "use"] == "none").all()
@@ -52,12 +52,14 @@ def test_the_reference_molecule_is_never_fitted() -> None:
     }  # fmt: skip
 
 
-def test_efficacy_is_fitted_to_docetaxel_in_oak_squamous_and_grades_to_checkmate_017() -> None:
+def test_efficacy_is_fitted_to_both_arms_of_oak_and_grades_to_checkmate_017() -> None:
     fitted = FACTS[FACTS["use"] == "calibrate"]
     severe = fitted["endpoint"] == "TRAE_G3plus"
     columns = ["trial_name", "drug", "histology"]
     assert set(fitted.loc[~severe, columns].itertuples(index=False, name=None)) == {
-        ("OAK", "docetaxel", "squamous")
+        ("OAK", drug, histology)
+        for drug in ("docetaxel", "atezolizumab")
+        for histology in ("squamous", "non-squamous")
     }
     assert set(fitted.loc[severe, columns].itertuples(index=False, name=None)) == {
         ("CheckMate 017", "docetaxel", "squamous"),
@@ -100,19 +102,17 @@ def test_counts_agree_with_their_percentage() -> None:
     assert ((share - counted["value"]).abs() <= 0.5).all()
 
 
-def test_oak_curves_fall_and_agree_with_the_medians() -> None:
-    curves = read_curves("oak_squamous_km")
-    assert curves.groupby("drug")["use"].unique().map(list).to_dict() == {
-        "atezolizumab": ["validate"],
-        "docetaxel": ["calibrate"],
-    }
+@pytest.mark.parametrize("name", ["oak_squamous", "oak_nonsquamous"])
+def test_oak_curves_fall_and_agree_with_the_medians(name: str) -> None:
+    curves, facts = read_curves(f"{name}_km"), read_evidence(name)
+    assert set(curves["use"]) == {"calibrate"}
+    assert set(curves["drug"]) == {"atezolizumab", "docetaxel"}
     for drug, arm in curves.groupby("drug"):
         assert arm["month"].is_monotonic_increasing
         for endpoint, row in (("PFS", "mPFS"), ("OS", "mOS")):
             assert arm[endpoint].is_monotonic_decreasing
             assert arm[endpoint].iloc[0] == 1
-            known = FACTS["id"].str.startswith("OAK") & (FACTS["drug"] == drug) & (FACTS["endpoint"] == row)
-            median = FACTS.loc[known, "value"].item()
+            median = facts.loc[(facts["drug"] == drug) & (facts["endpoint"] == row), "value"].item()
             below = arm.loc[arm[endpoint] < 0.5, "month"].min()
             assert below - 1 <= median <= below
 
