@@ -4,6 +4,8 @@ A message says what is wrong with which value, whose it is and where; the rule; 
 in the class from the facts, never at the ``raise``.
 """
 
+from twoarm.errors.check import *
+from twoarm.errors.designate import *
 from twoarm.errors.engine import *
 from twoarm.errors.evidence import *
 from twoarm.errors.jobs import *
@@ -11,6 +13,7 @@ from twoarm.errors.library import *
 from twoarm.errors.models import *
 from twoarm.errors.molecules import *
 from twoarm.errors.patients import *
+from twoarm.errors.plan import *
 from twoarm.errors.root import *
 from twoarm.errors.study import *
 from twoarm.errors.trial import *

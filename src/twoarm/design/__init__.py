@@ -1,0 +1,1 @@
+"""Designs of trials: their mathematics, and the files that say which one is asked for."""
