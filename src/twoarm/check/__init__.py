@@ -1,0 +1,8 @@
+"""Cohorts predicted and laid beside everything published of them: intervals, misses first, and coverage."""
+
+from __future__ import annotations
+
+from twoarm.check.cohort import Part, predict_cohort
+from twoarm.check.pool import Member, Subset
+
+__all__ = ["Member", "Part", "Subset", "predict_cohort"]

@@ -1,0 +1,393 @@
+"""Predict a cohort: endpoints of its patients over draws of cards, members of the population, and chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from twoarm import chance
+from twoarm.check.endpoints import MONTH, days_needed, read_endpoint, work_out
+from twoarm.check.pool import Ensemble, Member, Subset, members_of, pool_seed, simulate_pool
+from twoarm.errors import CohortError
+from twoarm.model import Model
+from twoarm.model.sbml import read_model
+from twoarm.molecule import Molecule, draw_cards, read_molecule
+from twoarm.study.card import BIOLOGY
+from twoarm.study.pool import Scale, scale_of
+from twoarm.trial.conduct import Advance
+from twoarm.trial.protocol import Protocol
+
+ENDPOINTS = ("ORR", "ORR_any", "DCR", "mPFS", "PFS_6m", "PFS_12m", "mOS", "OS_12m", "mDOR", "TRAE_G3plus")
+"""What a cohort is asked for where nothing is said; two arms are asked for hazard ratios too."""
+
+# with fewer pools a cohort is drawn with replacement: they do not stand for the spread between patients
+_FEW = 8
+Cards = Mapping[str, pd.DataFrame]
+
+
+class Part(NamedTuple):
+    """A population's part of a mixed cohort.
+
+    Attributes
+    ----------
+    members : sequence of Member
+        Its ensemble.
+    share : float
+        Of the cohort's patients.
+    subset : Subset or None
+        Who is admitted.
+    """
+
+    members: Sequence[Member]
+    share: float = 1.0
+    subset: Subset | None = None
+
+
+def predict_cohort(
+    populations: Ensemble | Sequence[Part],
+    protocol: Protocol,
+    cards: Cards | Molecule | Sequence[Molecule] | None = None,
+    n: int | Mapping[str, int] = 30,
+    seed: int = 0,
+    *,
+    draws: int = 8,
+    replicates: int = 50,
+    pool: int = 128,
+    endpoints: Sequence[str] | None = None,
+    follow_up: tuple[float, float] | None = None,
+    days: float | None = None,
+    model: Model | None = None,
+    keep: Path | None = None,
+    advance: Advance | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> pd.DataFrame:
+    """Predict the endpoints of a cohort of n patients.
+
+    Parameters
+    ----------
+    populations : population or several
+        One population; or members of an ensemble (`Member`, `Population`, names), all of which are equally
+        likely unless weighted; or parts of a mixed cohort (`Part`), each with its own ensemble of one size.
+    protocol : Protocol
+        Arms, doses, scans; `twoarm.trial.protocol.read_protocol`.
+    cards : mapping, Molecule or sequence of Molecule, optional
+        Draws of the cards by molecule, from `draw_cards`, all of one length; or molecules, of which `draws`
+        are drawn. Left out, those that the protocol names.
+    n : int or mapping of arm to int
+        Patients of each arm.
+    seed : int
+        Same seed, same numbers.
+    draws : int
+        Draws of cards that are ranges, where they are not given.
+    replicates : int
+        Cohorts of each draw and member.
+    pool : int
+        Patients simulated for each draw, member and arm.
+    endpoints : sequence of str, optional
+        Names as `read_endpoint` knows them.
+    follow_up : tuple of two floats [months], optional
+        Patients are followed between the first and the second time; left out, to the end.
+    days : float [day], optional
+        How long patients are simulated; as long as the endpoints need, at most the protocol's horizon, where
+        left out.
+    model : Model, optional
+        The biology; by default the one of studies.
+    keep : Path, optional
+        Folder where pools are kept.
+    advance : callable, optional
+        The simulator.
+    progress : callable, optional
+        Called with what is done and its share.
+
+    Returns
+    -------
+    DataFrame
+        `draw member replicate arm endpoint value weight`: a row a cohort, arm and endpoint, in % or months
+        or as a ratio; arm "" where arms are compared. ``attrs``: `cards` (values of the draws by molecule and
+        field, so that draws can be weighed later), `members` (label and weight), `n`, `pool`, `units` and
+        `seed`.
+
+    Raises
+    ------
+    CohortError
+        If n, draws or parts cannot be.
+    NoSuchEndpointError
+        If an endpoint is not worked out.
+
+    Notes
+    -----
+    Each draw and member has a pool of patients of its own. Cohorts of n patients or fewer than the pool are
+    drawn from it without replacement: each of them is then an independent sample of the population, so that
+    over pools their spread is exact. With few pools, or with n above the pool, they are drawn with
+    replacement; where n is above the pool, what a pool of that size adds to the spread between pools is taken
+    out: centers are drawn in to the share of their variance that is not chance, on the scale of `scale_of`.
+
+    Examples
+    --------
+    >>> from twoarm.trial.protocol import read_protocol
+    >>> ask = dict(n=20, seed=1, pool=20, replicates=2, endpoints=["ORR"])
+    >>> told = predict_cohort("io_naive_squamous_nsclc", read_protocol("oak_docetaxel_squamous"), **ask)
+    >>> told["endpoint"].unique().tolist(), bool(told["value"].between(0, 100).all())
+    (['ORR'], True)
+    """
+    parts = _parts(populations)
+    names = _asked(endpoints, protocol)
+    sizes = _sizes(n, protocol)
+    tables = _cards(protocol, cards, draws, seed)
+    count, ensemble = len(next(iter(tables.values()))), parts[0].members
+    ask = _Ask(
+        protocol=_followed(protocol, names, days),
+        tables=tables,
+        names=names,
+        sizes=sizes,
+        parts=parts,
+        pool=pool,
+        replicates=replicates,
+        replacing=count * len(ensemble) < _FEW,
+        follow_up=follow_up,
+        seed=seed,
+    )
+    run = partial(simulate_pool, model=model or read_model(BIOLOGY), keep=keep, advance=advance)
+    say = progress or (lambda step, share: None)
+    rows: list[pd.DataFrame] = []
+    for cell in range(count * len(ensemble)):
+        draw, member = divmod(cell, len(ensemble))
+        told = partial(_told, say, f"draw {draw + 1}, member {member + 1}", cell, count * len(ensemble))
+        told(0.0)
+        rows += _cell(ask, draw, member, partial(run, progress=told))
+    table = pd.concat(rows, ignore_index=True)
+    if ask.replacing or max(sizes.values()) > pool:
+        table["value"] = _drawn_in(table, max(sizes.values()) / pool)
+    weights = np.array([member.weight for member in ensemble])
+    table["weight"] = (weights / weights.sum())[table["member"]]
+    table.attrs = {
+        "cards": {name: cards_of.to_dict("list") for name, cards_of in tables.items()},
+        "members": [(member.label, float(w)) for member, w in zip(ensemble, weights, strict=True)],
+        "n": dict(sizes),
+        "pool": pool,
+        "units": {name: read_endpoint(name).unit for name in names},
+        "seed": seed,
+    }
+    say("done", 1.0)
+    return table
+
+
+class _Ask(NamedTuple):
+    """What is asked of every draw and member."""
+
+    protocol: Protocol
+    tables: Mapping[str, pd.DataFrame]
+    names: tuple[str, ...]
+    sizes: Mapping[str, int]
+    parts: Sequence[Part]
+    pool: int
+    replicates: int
+    replacing: bool
+    follow_up: tuple[float, float] | None
+    seed: int
+
+
+def _told(say: Callable[[str, float], None], step: str, cell: int, of: int, share: float) -> None:
+    """Pass on how far one draw and member is as a share of the whole."""
+    say(step, (cell + share) / of)
+
+
+def _cell(ask: _Ask, draw: int, member: int, run: Callable[..., pd.DataFrame]) -> list[pd.DataFrame]:
+    """Endpoints of the cohorts of one draw and member."""
+    pools: dict[str, pd.DataFrame] = {}
+    chosen: dict[str, np.ndarray] = {}
+    for arm, planned in ask.protocol.arms.items():
+        given = {
+            name: _row(ask.tables[name], draw) for name in _given(ask.protocol, arm) if name in ask.tables
+        }
+        own = []
+        for part in ask.parts:
+            key = (planned.label, part.members[member].label, part.subset, draw)
+            own.append(
+                run(
+                    part.members[member],
+                    ask.protocol,
+                    arm,
+                    size=ask.pool,
+                    seed=pool_seed(ask.seed, *key),
+                    draws=given,
+                    subset=part.subset,
+                )
+            )
+        lottery = pool_seed(ask.seed, "cohorts", arm, member, draw)
+        pools[arm] = _seen(pd.concat(own, ignore_index=True), ask.follow_up, lottery)
+        shares = [part.share for part in ask.parts]
+        chosen[arm] = _choose(ask.sizes[arm], ask.pool, shares, ask.replicates, ask.replacing, lottery)
+    rows = []
+    for name in ask.names:
+        for arm, values in work_out(read_endpoint(name), pools, chosen).items():
+            row = {"draw": draw, "member": member, "replicate": np.arange(ask.replicates), "arm": arm}
+            rows.append(pd.DataFrame({**row, "endpoint": name, "value": values}))
+    return rows
+
+
+def _parts(populations: object) -> list[Part]:
+    """Take what was given as the parts of one cohort, whose ensembles have one size."""
+    if isinstance(populations, Sequence) and populations and isinstance(populations[0], Part):
+        parts = [part._replace(members=members_of(part.members)) for part in populations]
+    else:
+        parts = [Part(members_of(populations))]  # type: ignore[arg-type]
+    sizes = {len(part.members) for part in parts}
+    total = sum(part.share for part in parts)
+    if len(sizes) != 1 or not sizes.pop():
+        rule = "The ensembles of its parts have one size, at least 1. Give each as many members."
+        raise CohortError(what="members", value=[len(part.members) for part in parts], rule=rule)
+    if any(part.share <= 0 for part in parts):
+        raise CohortError(what="a share", value=[part.share for part in parts], rule="Shares are above 0.")
+    return [part._replace(share=part.share / total) for part in parts]
+
+
+def _asked(endpoints: Sequence[str] | None, protocol: Protocol) -> tuple[str, ...]:
+    """Endpoints that are asked for."""
+    if endpoints is None:
+        return (*ENDPOINTS, *(("HR_PFS", "HR_OS") if len(protocol.arms) > 1 else ()))
+    names = tuple(dict.fromkeys(endpoints))
+    for name in names:
+        if read_endpoint(name).kind == "ratio" and len(protocol.arms) < 2:
+            rule = "A hazard ratio compares two arms. Give a protocol with two."
+            raise CohortError(what="endpoint", value=name, rule=rule)
+    return names
+
+
+def _sizes(n: int | Mapping[str, int], protocol: Protocol) -> dict[str, int]:
+    """Patients of each arm."""
+    sizes = {arm: n for arm in protocol.arms} if isinstance(n, int) else dict(n)
+    for arm in protocol.arms:
+        size = sizes.get(arm)
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 100_000:
+            rule = "Each arm has 1 to 100,000 patients. Give a whole number."
+            raise CohortError(what=f'n of arm "{arm}"', value=size, rule=rule)
+    return {arm: sizes[arm] for arm in protocol.arms}
+
+
+def _cards(
+    protocol: Protocol, cards: Cards | Molecule | Sequence[Molecule] | None, draws: int, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Draws of every molecule of the protocol, all of one length; molecules without ranges have one."""
+    tables = dict(cards) if isinstance(cards, Mapping) else {}
+    given = [] if cards is None or isinstance(cards, Mapping) else cards
+    known = {molecule.name: molecule for molecule in ([given] if isinstance(given, Molecule) else given)}
+    for arm in protocol.arms:
+        for name, molecule in _given(protocol, arm).items():
+            known.setdefault(name, molecule)
+    count = max([len(table) for table in tables.values()], default=0)
+    if not count:
+        count = draws if any(molecule.is_ensemble for molecule in known.values()) else 1
+    if count < 1 or any(len(table) != count for table in tables.values()):
+        rule = "At least 1, and as many of every molecule. Give tables of one length."
+        raise CohortError(what="draws", value=[draws, *(len(table) for table in tables.values())], rule=rule)
+    return {
+        name: tables[name] if name in tables else draw_cards(molecule, count, seed)
+        for name, molecule in known.items()
+    }
+
+
+def _given(protocol: Protocol, arm: str) -> dict[str, Molecule]:
+    """Molecules of an arm by name."""
+    found = [
+        part.molecule if isinstance(part.molecule, Molecule) else read_molecule(part.molecule)
+        for part in protocol.arms[arm].treatments
+    ]
+    return {molecule.name: molecule for molecule in found}
+
+
+def _row(table: pd.DataFrame, draw: int) -> dict[str, float]:
+    return {str(name): float(table[name].iloc[draw]) for name in table.columns}
+
+
+def _followed(protocol: Protocol, names: tuple[str, ...], days: float | None) -> Protocol:
+    """Follow patients as long as the endpoints need, and no longer: it costs time."""
+    horizon = days_needed(names, longest=protocol.follow_up.horizon) if days is None else days
+    plan = protocol.follow_up.model_copy(update={"horizon": float(np.ceil(horizon))})
+    return protocol.model_copy(update={"follow_up": plan})
+
+
+def _seen(pool: pd.DataFrame, follow_up: tuple[float, float] | None, seed: int) -> pd.DataFrame:
+    """Cut each patient's record where the cohort was reported."""
+    if follow_up is None:
+        return pool
+    low, high = (MONTH * end for end in follow_up)
+    limit = low + (high - low) * chance.uniforms(seed, "follow-up", np.arange(len(pool)))[:, 0]
+    pool = pool.copy()
+    for name in ("OS", "PFS"):
+        later = pool[f"{name}_day"] > limit
+        pool[f"{name}_event"] &= ~later
+        pool[f"{name}_day"] = pool[f"{name}_day"].clip(upper=limit)
+    for response, day in (("bor", "response_day"), ("bor_any", "response_any_day")):
+        early = pool[response].isin(["CR", "PR"]) & (pool[day] > limit)
+        pool[response] = pool[response].mask(early, "SD")
+    gone = pool["response_day"] > limit
+    end = (limit - pool["response_day"]).where(pool["DOR_day"].notna())
+    pool["DOR_event"] &= ~(pool["DOR_day"] > end) & ~gone
+    pool["DOR_day"] = np.minimum(pool["DOR_day"], end).mask(gone)
+    pool["severe_day"] = pool["severe_day"].mask(pool["severe_day"] > limit)
+    return pool
+
+
+def _choose(
+    n: int, pool: int, shares: Sequence[float], replicates: int, replacing: bool, seed: int
+) -> np.ndarray:
+    """Rows of the joined pools that make up each cohort, (replicate, patient)."""
+    counts = np.floor(n * np.asarray(shares) + 1e-9).astype(int)
+    counts[np.argsort(counts - n * np.asarray(shares))[: n - counts.sum()]] += 1
+    draw = chance.generator(seed, f"cohorts of {n}")
+    columns = []
+    for place, count in enumerate(counts):
+        if replacing or count > pool:
+            rows = draw.integers(pool, size=(replicates, count))
+        else:
+            rows = np.argsort(draw.random((replicates, pool)), axis=1)[:, :count]
+        columns.append(rows + place * pool)
+    return np.concatenate(columns, axis=1)
+
+
+def _drawn_in(table: pd.DataFrame, ratio: float) -> np.ndarray:
+    """Take out of the spread between pools what their finite size adds; `ratio` is n over pool."""
+    value = table["value"].to_numpy(float).copy()
+    for (name, _), own in table.groupby(["endpoint", "arm"], sort=False):
+        scale = scale_of_unit(read_endpoint(str(name)).unit)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x = scale.to(own["value"].to_numpy(float))
+        x = np.where(np.isfinite(x), x, np.nan)
+        cells = pd.Series(x, own.index).groupby([own["draw"], own["member"]])
+        centers = cells.mean()
+        if centers.notna().sum() < 2:
+            continue
+        # a cohort varies by sigma^2/n about the center of its pool, and that by sigma^2/pool about the truth
+        chance_of_pools = float(cells.var(ddof=1).mean()) * ratio
+        between = float(np.nanvar(centers, ddof=1))
+        kept = np.sqrt(max(between - chance_of_pools, 0.0) / between) if between > 0 else 1.0
+        moved = x - (1 - kept) * (cells.transform("mean").to_numpy() - float(np.nanmean(centers)))
+        value[own.index] = np.where(np.isfinite(x), scale.back(moved), value[own.index])
+    return value
+
+
+def scale_of_unit(unit: str) -> Scale:
+    """Scale on which an endpoint of this unit is nearly normal.
+
+    Parameters
+    ----------
+    unit : str
+        "%", "months" or "ratio".
+
+    Returns
+    -------
+    Scale
+        Logit for shares, log for times and ratios.
+
+    Examples
+    --------
+    >>> float(scale_of_unit("ratio").to(np.array(1.0)))
+    0.0
+    """
+    return scale_of("HR" if unit == "ratio" else "", "month" if unit == "months" else unit)
