@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from twoarm.bibliography import cite, read_references
     from twoarm.cells import potency, read_cells, response, response_map, selectivity
+    from twoarm.designate import weigh_designation
     from twoarm.engine.diagnose import diagnose
     from twoarm.engine.sensitivities import sensitivities
     from twoarm.engine.simulate import simulate
@@ -77,6 +78,7 @@ _HOMES: dict[str, dict[str, str]] = {
     "Evidence": {
         "read_evidence": "evidence.read",
         "compare": "evidence.compare",
+        "weigh_designation": "designate",
         "read_references": "bibliography",
         "cite": "bibliography",
     },
@@ -124,6 +126,7 @@ __all__ = [
     "analyze",
     "read_evidence",
     "compare",
+    "weigh_designation",
     "read_references",
     "cite",
     "run_study",

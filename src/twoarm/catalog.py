@@ -41,6 +41,10 @@ KINDS = (
     Kind("experiments", "experiment", (".toml",)),
     Kind("cells", "set of cells", (".toml",)),
     Kind("assays", "assay", (".toml",)),
+    Kind("calibrations", "calibration", (".toml",)),
+    Kind("designations", "designation", (".toml",)),
+    Kind("available_therapy", "cohort beside its available therapy", (".toml",)),
+    Kind("screens", "screen of parameters", (".toml",)),
 )
 _BY_WORD = {word: kind for kind in KINDS for word in (kind.folder, kind.one)}
 

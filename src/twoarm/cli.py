@@ -11,6 +11,7 @@ import typer
 
 from twoarm import __version__
 from twoarm.cli_cells import fit, response
+from twoarm.cli_designate import designate
 from twoarm.cli_simulate import simulate
 from twoarm.errors import OtherStudyError, TwoarmError
 from twoarm.terminal import say, say_table, share_bar
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command()(simulate)
 app.command()(response)
 app.command()(fit)
+app.command()(designate)
 
 
 @app.callback(invoke_without_command=True)
@@ -181,9 +183,10 @@ def experiment(
 ) -> None:
     """Put a claim to the model: groups, knock-outs, and the number that would refute it.
 
+    Groups that a stopped run has finished are kept: say the same again and it goes on.
     Examples: `twoarm experiment priming`, `twoarm experiment sinks --draws 12 --patients 2 --out try`
     """
-    from twoarm.experiment import run_experiment, verdict_table
+    from twoarm.experiment import run_experiment, told_in, verdict_table
 
     folder = out or Path("results") / "experiments" / Path(name).stem
     with share_bar(quiet) as progress:
@@ -198,6 +201,8 @@ def experiment(
         )
     if not quiet:
         say_table(verdict_table(verdicts), title=f"{name}: claims and verdicts", drawn=True)
+        for caption, table in told_in(folder).items():
+            say_table(table, title=caption, drawn=True)
         say("Not for clinical decisions.")
     say(str(folder / "experiment.html"))
 
