@@ -6,12 +6,14 @@ Its numbers live in library/outcomes.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from twoarm.trial.entry import SOURCED, Card, measured, read_card
+from twoarm import catalog
+from twoarm.errors import CardEntryError
+from twoarm.trial.entry import SOURCED, Card, check_card, measured
 
 
 class Reader(Card):
@@ -120,6 +122,7 @@ class Outcomes(Card):
     title: str
     description: str = ""
     status: str = ""
+    extends: str = ""
     reader: Reader
     new_lesions: NewLesions
     non_target: NonTarget
@@ -151,12 +154,51 @@ def read_outcomes(name: str | Path) -> Outcomes:
     NotInLibraryError, FileTooLargeError, FileTextError, UnknownFieldError, MissingFieldError, CardEntryError
         As `twoarm.trial.entry.read_card`.
 
+    Notes
+    -----
+    A file that says `extends` has what the other file has, save for the entries that it states itself.
+
     Examples
     --------
     >>> read_outcomes("squamous_nsclc").reader.additive
     3.29
     """
-    return read_card("outcomes", name, Outcomes)[0]
+    path = catalog.find("outcomes", name)
+    return check_card(outcomes_text(path), Outcomes, path)
+
+
+def outcomes_text(path: Path) -> dict[str, Any]:
+    """Read an outcomes file as tables of entries, over the file that it extends.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict
+        Before any check of its entries.
+
+    Raises
+    ------
+    FileMissingError, FileTooLargeError, FileTextError, NotInLibraryError
+        If a file cannot be found or read.
+    CardEntryError
+        If the other file extends one itself.
+    """
+    own = catalog.read_toml(path)
+    if "extends" not in own:
+        return own
+    parent = catalog.find("outcomes", Path(str(own["extends"])).name)
+    text = catalog.read_toml(parent)
+    if "extends" in text:
+        what = f"{parent.name} extends another file itself; name that one"
+        raise CardEntryError(path=path, place="extends", reason=what)
+    for name, table in own.items():
+        both = isinstance(table, dict) and isinstance(text.get(name), dict)
+        text[name] = {**text[name], **table} if both else table
+    return text
 
 
 def grade_limits(kind: Toxicity) -> tuple[np.ndarray, np.ndarray]:
