@@ -28,7 +28,7 @@ from peers.machine import about
 from peers.systems import system
 from peers.task import Task
 
-from twoarm.engine import cuda, kernel, ptx, stepper
+from twoarm.engine import cuda, kernel, lanes, ptx, stepper
 from twoarm.engine.cohort import Solved
 from twoarm.engine.compiled import vector_text
 from twoarm.engine.cuda_memory import interleave
@@ -123,7 +123,7 @@ def count_step(task: Task, precision: str) -> dict[str, object]:
     least = len(step.rows) + step.looped + accept.far
     asked = cohort(task, PATIENTS, precision, RTOL[precision])
     steps = float(stepper.integrate(asked).steps.mean())
-    given = stepper.arguments_of(asked, Solved.empty(asked))
+    given = lanes.arguments_of(asked, Solved.empty(asked))
     tile = cuda.write(asked, given).tile
     bounds = {
         f"{name} [patients/s]": f"{speed / (accesses * vector.bytes * steps):.0f} to "
@@ -150,7 +150,7 @@ def assemble(task: Task, precision: str, capability: tuple[int, int]) -> dict[st
     """Compile to PTX and to machine code; what the assembler says about registers and memory."""
     asked, target = cohort(task, PATIENTS, precision, RTOL[precision]), ptx.machine(capability)
     began = time.process_time()
-    code = ptx.to_ptx(cuda.write(asked, stepper.arguments_of(asked, Solved.empty(asked))), target)
+    code = ptx.to_ptx(cuda.write(asked, lanes.arguments_of(asked, Solved.empty(asked))), target)
     made = time.process_time() - began
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "code.ptx").write_text(code)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from twoarm.engine import cuda, cuda_driver, simulate, stepper
+from twoarm.engine import cuda, cuda_driver, lanes, simulate, stepper
 from twoarm.engine.cohort import Cohort, Solved
 from twoarm.engine.cuda_driver import Device, open_device
 from twoarm.errors import CudaDriverError, DeviceMemoryError, NoCudaDeviceError
@@ -146,7 +146,7 @@ def use(driver: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
 
 def simulate_threads(driver: FakeDriver, cohort: Cohort) -> None:
     """Let a launch run the same code, compiled for the host."""
-    given = stepper.arguments_of(cohort, Solved.empty(cohort))
+    given = lanes.arguments_of(cohort, Solved.empty(cohort))
     host = SimulatedDevice()
     program = host.load(cuda.content_of(cohort, given), lambda: cuda.write(cohort, given))
     driver.run = lambda table, threads: host.launch(program, table, threads)  # type: ignore[assignment]
@@ -211,7 +211,7 @@ def test_threads_are_bounded_by_what_the_device_holds(monkeypatch: pytest.Monkey
     driver = use(FakeDriver(), monkeypatch)
     device = Device(driver)
     cohort = cohort_of(small.decay(), 3)
-    given = stepper.arguments_of(cohort, Solved.empty(cohort))
+    given = lanes.arguments_of(cohort, Solved.empty(cohort))
     with device.current():
         program = device.load(cuda.content_of(cohort, given), lambda: cuda.write(cohort, given))
     assert program.resident == 3 * 32  # three multiprocessors, one block of a warp each

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from twoarm.engine import cuda, ptx, stepper
+from twoarm.engine import cuda, lanes, ptx
 from twoarm.engine.cohort import Cohort, Solved
 from twoarm.engine.cuda_memory import TILE, interleave
 
@@ -30,7 +30,7 @@ def small_code(name: str, precision: str, capability: tuple[int, int]) -> str:
 
 
 def code_of(cohort: Cohort, capability: tuple[int, int]) -> str:
-    text = cuda.write(cohort, stepper.arguments_of(cohort, Solved.empty(cohort)))
+    text = cuda.write(cohort, lanes.arguments_of(cohort, Solved.empty(cohort)))
     return ptx.to_ptx(text, ptx.machine(capability))
 
 
@@ -122,7 +122,7 @@ def test_rows_lie_a_tile_apart_but_not_on_the_stack() -> None:
 
 def test_the_text_of_the_loop_belongs_to_no_machine() -> None:
     cohort = cohort_of(small.decay(), 2)
-    loop = cuda.write(cohort, stepper.arguments_of(cohort, Solved.empty(cohort))).loop
+    loop = cuda.write(cohort, lanes.arguments_of(cohort, Solved.empty(cohort))).loop
     assert "target triple" not in loop
     assert "x86" not in loop
     assert not re.search(r"<\d+ x (double|i64)>", loop), "vectors as wide as those of the host"

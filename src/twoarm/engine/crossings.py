@@ -16,25 +16,25 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from twoarm.engine import stepper
-from twoarm.engine.status import Status
-from twoarm.engine.stepper import (
-    _accept_steps,
-    _aim_lengths,
-    _change,
-    _compiled,
-    _dense,
-    _fill,
-    _generate,
-    _give_up,
-    _interpolate,
-    _leave,
-    _length,
-    _stop,
-    _try_step,
-    _weigh,
-    _weigh_stages,
+from twoarm.engine import advance
+from twoarm.engine.advance import (
+    accept_steps,
+    aim_lengths,
+    call_through,
+    change,
+    compiled,
+    dense_value,
+    fill,
+    give_up,
+    interpolate,
+    leave,
+    next_length,
+    next_stop,
+    try_step,
+    weigh,
+    weigh_stages,
 )
+from twoarm.engine.status import Status
 
 _FINISHED = int(Status.FINISHED)
 _NEVER = 2.0  # a part of a step that no step has
@@ -74,35 +74,35 @@ class Calls(NamedTuple):
 
 @intrinsic
 def _call_watch(_context, address, t, y, p, v):  # type: ignore[no-untyped-def]
-    return types.void(*[types.intp] * 5), _generate(4, 0)
+    return types.void(*[types.intp] * 5), call_through(4, 0)
 
 
 @intrinsic
 def _call_settle(_context, address, lane):  # type: ignore[no-untyped-def]
-    return types.void(types.intp, types.intp), _generate(1, 0)
+    return types.void(types.intp, types.intp), call_through(1, 0)
 
 
-@_compiled
+@compiled
 def _look(eye, to):  # type: ignore[no-untyped-def]
     """Evaluate all conditions at the times and states the lanes look at."""
     _call_watch(to.watch, eye.t.ctypes.data, eye.z.ctypes.data, eye.p.ctypes.data, eye.seen.ctypes.data)
 
 
-@_compiled
+@compiled
 def _turn_to(lane, part, v, lanes, eye, needs, plan, people, aim):  # type: ignore[no-untyped-def]
     """Look at a part of the step just made, at the states that matter."""
     length, day = lanes.length[lane], lanes.day[lane]
     eye.t[0, lane] = day + part * length
     if part == 1.0:
-        stop = min(_stop(lane, lanes, plan, people.end), eye.due[lane])
+        stop = min(next_stop(lane, lanes, plan, people.end), eye.due[lane])
         if length == stop - day:
             eye.t[0, lane] = stop
-    _weigh_stages(lane, part, v, aim.dense)
+    weigh_stages(lane, part, v, aim.dense)
     for i in needs:
-        eye.z[i, lane] = _dense(i, lane, part, v)
+        eye.z[i, lane] = dense_value(i, lane, part, v)
 
 
-@_compiled
+@compiled
 def _turned(lane, eye, to):  # type: ignore[no-untyped-def]
     """Whether a condition is not what it was at the start of the step."""
     turned = False
@@ -111,13 +111,13 @@ def _turned(lane, eye, to):  # type: ignore[no-untyped-def]
     return turned
 
 
-@_compiled
+@compiled
 def _copy(lane, into, rows):  # type: ignore[no-untyped-def]
     for row in range(into.shape[0]):
         into[row, lane] = rows[row, lane]
 
 
-@_compiled
+@compiled
 def _lowest(lane, eye, to):  # type: ignore[no-untyped-def]
     """Part of the step at which a parabola through start, middle and end comes nearest to zero; or never."""
     best, where = _NEAR, _NEVER
@@ -133,7 +133,7 @@ def _lowest(lane, eye, to):  # type: ignore[no-untyped-def]
     return where
 
 
-@_compiled
+@compiled
 def _locate(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-def]
     """Find the first turning inside the step of each lane; `eye.high` is never where there is none."""
     every = range(lanes.patient.shape[0])
@@ -171,7 +171,7 @@ def _locate(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-de
     _bisect(v, lanes, eye, to, plan, people, aim)
 
 
-@_compiled
+@compiled
 def _bisect(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-def]
     """Close in on the turning of all lanes at once, and look at the first moment after it."""
     every = range(lanes.patient.shape[0])
@@ -202,30 +202,30 @@ def _bisect(v, lanes, eye, to, plan, people, aim):  # type: ignore[no-untyped-de
             eye.high[lane] = max(eye.high[lane], min(1.0, least / length))
             _turn_to(lane, eye.high[lane], v, lanes, eye, to.needs, plan, people, aim)
             for i in range(v.y.shape[0]):
-                eye.z[i, lane] = _dense(i, lane, eye.high[lane], v)
+                eye.z[i, lane] = dense_value(i, lane, eye.high[lane], v)
 
 
-@_compiled
+@compiled
 def _move_to(lane, v, lanes, eye, plan, people, visits, aim, out):  # type: ignore[no-untyped-def]
     """Move the clock of an accepted step to its end or to the turning, and record the visits on the way."""
     one, length, day = lanes.patient[lane], lanes.length[lane], lanes.day[lane]
     there = day + min(eye.high[lane], 1.0) * length
     if eye.high[lane] >= 1.0:
-        stop = min(_stop(lane, lanes, plan, people.end), eye.due[lane])
+        stop = min(next_stop(lane, lanes, plan, people.end), eye.due[lane])
         if length == stop - day:
             there = stop
     visit = lanes.visit[lane]
     while visit < visits.shape[0] and visits[visit] <= there:
         part = (visits[visit] - day) / length
         whole = visits[visit] == there and eye.high[lane] >= 1.0
-        _interpolate(lane, 1.0 if whole else part, v, aim.dense, out.recorded[one, visit])
+        interpolate(lane, 1.0 if whole else part, v, aim.dense, out.recorded[one, visit])
         visit += 1
     lanes.visit[lane], lanes.day[lane] = visit, there
     if there >= people.end[one]:
         lanes.code[lane] = _FINISHED
 
 
-@_compiled
+@compiled
 def _ask(v, lanes, eye, to, aim, out):  # type: ignore[no-untyped-def]
     """Let happen what happens now, where something may, and free the lanes of those who have ended."""
     for lane in range(lanes.patient.shape[0]):
@@ -236,10 +236,10 @@ def _ask(v, lanes, eye, to, aim, out):  # type: ignore[no-untyped-def]
                 for i in range(v.y.shape[0]):
                     v.floor[i, lane] = max(v.floor[i, lane], aim.share * abs(v.y[i, lane]))
             if lanes.code[lane] >= 0:
-                _leave(lane, v, lanes, out)
+                leave(lane, v, lanes, out)
 
 
-@_compiled
+@compiled
 def _greet(v, lanes, eye, people, plan):  # type: ignore[no-untyped-def]
     """Fetch the parameters of whoever is new, who may have been given a dose at once."""
     for lane in range(lanes.patient.shape[0]):
@@ -251,7 +251,7 @@ def _greet(v, lanes, eye, people, plan):  # type: ignore[no-untyped-def]
             eye.dosed[lane] = lanes.entry[lane] > plan.first[one]
 
 
-@_compiled
+@compiled
 def _refresh(v, lanes, eye, to):  # type: ignore[no-untyped-def]
     """Look at the start of the step where something has changed since the last one ended."""
     wanted = False
@@ -269,17 +269,17 @@ def _refresh(v, lanes, eye, to):  # type: ignore[no-untyped-def]
                 eye.stale[lane] = False
 
 
-@_compiled
+@compiled
 def _shorten(v, lanes, eye, plan, people):  # type: ignore[no-untyped-def]
     """No step passes the end of a delay."""
     for lane in range(lanes.patient.shape[0]):
         if lanes.patient[lane] >= 0 and eye.due[lane] < np.inf:
-            stop = min(_stop(lane, lanes, plan, people.end), eye.due[lane])
-            lanes.length[lane] = _length(lanes.natural[lane], stop - lanes.day[lane])
+            stop = min(next_stop(lane, lanes, plan, people.end), eye.due[lane])
+            lanes.length[lane] = next_length(lanes.natural[lane], stop - lanes.day[lane])
             v.h[0, lane] = lanes.length[lane]
 
 
-@_compiled
+@compiled
 def _arrive(v, lanes, eye, plan, people, aim):  # type: ignore[no-untyped-def]
     """Begin the next step of every lane where the last one ended, doses of that instant given."""
     for lane in range(lanes.patient.shape[0]):
@@ -290,13 +290,13 @@ def _arrive(v, lanes, eye, plan, people, aim):  # type: ignore[no-untyped-def]
             else:
                 _copy(lane, eye.held, eye.last)
             if lanes.code[lane] < 0:
-                eye.dosed[lane] = _change(lane, v, lanes, plan, aim, people.reset_state)
+                eye.dosed[lane] = change(lane, v, lanes, plan, aim, people.reset_state)
                 lanes.starting[lane] = eye.dosed[lane]
             eye.call[lane] = eye.high[lane] <= 1.0 or eye.dosed[lane] or lanes.day[lane] >= eye.due[lane]
 
 
-def _loop(source: int) -> Any:
-    """Make the loop. Numba keeps it on disk by its own text and by `source`, which stands for `stepper`'s."""
+def _loop_that_looks(source: int) -> Any:
+    """Make the loop. Numba keeps it on disk by its own text and by `source`, which stands for `advance`'s."""
 
     @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
     def run(addresses, to, counter, v, lanes, eye, people, plan, visits, aim, out):  # type: ignore[no-untyped-def]
@@ -306,25 +306,25 @@ def _loop(source: int) -> Any:
         """
         constants_at, rates_at, step_at, accept_at = addresses
         every, room = range(lanes.patient.shape[0]), 0 * source
-        while _fill(constants_at, counter, v, lanes, people, plan, visits, aim, out) > 0:
+        while fill(constants_at, counter, v, lanes, people, plan, visits, aim, out) > 0:
             _greet(v, lanes, eye, people, plan)
             _ask(v, lanes, eye, to, aim, out)
             _refresh(v, lanes, eye, to)
-            _aim_lengths(v, lanes, plan, people, aim, rates_at)
+            aim_lengths(v, lanes, plan, people, aim, rates_at)
             _shorten(v, lanes, eye, plan, people)
-            _try_step(step_at, v, aim)
+            try_step(step_at, v, aim)
             room += len(every)
             for lane in every:
                 v.mask[0, lane] = 0.0
                 if lanes.patient[lane] >= 0:
-                    _weigh(lane, v, lanes, aim)
+                    weigh(lane, v, lanes, aim)
             _locate(v, lanes, eye, to, plan, people, aim)
             for lane in every:
                 if v.mask[0, lane] == 1.0:
                     _move_to(lane, v, lanes, eye, plan, people, visits, aim, out)
                 if lanes.patient[lane] >= 0:
-                    _give_up(lane, v, lanes, aim, out)
-            _accept_steps(accept_at, v, aim)
+                    give_up(lane, v, lanes, aim, out)
+            accept_steps(accept_at, v, aim)
             _arrive(v, lanes, eye, plan, people, aim)
             _ask(v, lanes, eye, to, aim, out)
         return room
@@ -332,4 +332,4 @@ def _loop(source: int) -> Any:
     return run
 
 
-run = _loop(zlib.crc32(inspect.getsource(stepper).encode()))
+run = _loop_that_looks(zlib.crc32(inspect.getsource(advance).encode()))

@@ -13,12 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from twoarm.engine import (
+    advance,
     cuda_kernel,
     cuda_library,
     cuda_loop,
     cuda_math,
     cuda_memory,
     cuda_numba,
+    lanes,
     ptx,
     stepper,
 )
@@ -121,7 +123,7 @@ def integrate_on(device: Threads, cohort: Cohort) -> Solved:
     solved = Solved.empty(cohort)
     if not len(cohort.state):
         return solved
-    given = stepper.arguments_of(cohort, solved)
+    given = lanes.arguments_of(cohort, solved)
     with device.current():
         program = device.load(content_of(cohort, given), lambda: write(cohort, given))
         room = max(0, int(_SHARE * (device.free_bytes() - program.stack_bytes)))
@@ -145,7 +147,18 @@ def write(cohort: Cohort, given: tuple[Any, ...]) -> DeviceText:
 @lru_cache(maxsize=1)
 def _sources() -> str:
     """Fingerprint of everything that writes a device's code besides the generator, which has a version."""
-    modules = (stepper, cuda_loop, cuda_math, cuda_library, cuda_numba, cuda_kernel, cuda_memory, ptx)
+    modules = (
+        advance,
+        lanes,
+        stepper,
+        cuda_loop,
+        cuda_math,
+        cuda_library,
+        cuda_numba,
+        cuda_kernel,
+        cuda_memory,
+        ptx,
+    )
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 
@@ -166,7 +179,7 @@ def _parts(cohort: Cohort, solved: Solved, room: int, taken: int, name: str) -> 
 
     def size(patients: int) -> int:
         part = slice(0, patients)
-        given = leaves(stepper.arguments_of(cut(cohort, part), _cut_results(solved, part)))
+        given = leaves(lanes.arguments_of(cut(cohort, part), _cut_results(solved, part)))
         arrays = [value for value in given if isinstance(value, np.ndarray)]
         return sum(array.nbytes for array in arrays) + (len(arrays) + 2) * _LINE
 
@@ -225,7 +238,7 @@ def _run_part(
     device: Threads, program: Program, base: int, tiles: int, cohort: Cohort, solved: Solved
 ) -> None:
     """Copy patients to the device, let all threads work through them, and copy results into `solved`."""
-    given = stepper.arguments_of(cohort, solved)
+    given = lanes.arguments_of(cohort, solved)
     room = _Room(base + tiles * program.tile_bytes)
     where: dict[int, int] = {}
 

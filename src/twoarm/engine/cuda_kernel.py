@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from twoarm.engine import cuda_loop, kernel, object_code, stepper
+from twoarm.engine import cuda_loop, kernel, lanes, object_code
 from twoarm.engine.compiled import VectorKernel, vector_text
 from twoarm.engine.cuda_library import library
 from twoarm.engine.cuda_memory import TILE, Tile, geometry, interleave, lay_tile, leaves
@@ -57,7 +57,7 @@ def device_text(model: Model, method: str, precision: str, given: tuple[Any, ...
     precision : {"double", "single"}
         Of the states and of all that is computed from them.
     given : tuple
-        Result of `stepper.arguments_of` for any cohort of this model.
+        Result of `lanes.arguments_of` for any cohort of this model.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def device_text(model: Model, method: str, precision: str, given: tuple[Any, ...
     text, facts = vector_text(model, method, vector)
     sizes = (len(model.states), facts["unknowns"], facts["stored"], facts["factors"])
     one = VectorKernel({}, vector, *sizes, code=object_code.Loaded({}, {}, None))
-    own = stepper._allocate(one, find_method(method).stages)
+    own = lanes.allocate(one, find_method(method).stages)
     tile = lay_tile(list(leaves(own)))
     run = cuda_loop.loop_text(((0,) * len(_CALLS), 0, *own, *given))
     functions = "\n".join([kernel.prelude(vector, Vector(1)), interleave(text), *map(_adapter, _CALLS)])

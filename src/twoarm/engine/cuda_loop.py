@@ -1,6 +1,6 @@
 """The fast back end's own loop as device code: one source for step control, compiled once more.
 
-`stepper._run` with one lane is what a thread of a device has to do. Numba compiles it for arrays whose rows
+`stepper.run` with one lane is what a thread of a device has to do. Numba compiles it for arrays whose rows
 lie apart (one row of a tile holds one value of each thread), and its LLVM IR is taken as text: nothing in it
 depends on the machine it was made on.
 """
@@ -16,7 +16,7 @@ from numba import types
 from twoarm.engine import stepper
 from twoarm.engine.cuda_numba import text_of
 
-#: Names the loop calls a model's kernel by, in the order of the addresses `stepper._run` takes.
+#: Names the loop calls a model's kernel by, in the order of the addresses `stepper.run` takes.
 KERNEL_CALLS = ("constants", "rates", "step", "accept")
 #: Name of the loop in the text.
 RUN = "run"
@@ -36,7 +36,7 @@ def loop_text(arguments: tuple[Any, ...]) -> str:
         A module that defines ``@run``; see `cuda_numba.text_of`.
     """
     signature = types.int64(*[_type_of(value, inside=1 <= i <= 3) for i, value in enumerate(arguments)])
-    return text_of(stepper._run, signature, RUN)
+    return text_of(stepper.run, signature, RUN)
 
 
 def _type_of(value: Any, inside: bool) -> types.Type:

@@ -14,9 +14,9 @@ from twoarm.engine import crossings
 from twoarm.engine.cohort import Cohort, Solved
 from twoarm.engine.compiled import vector_kernel
 from twoarm.engine.events import EventQueue, EventStormError
+from twoarm.engine.lanes import aligned, allocate, arguments_of
 from twoarm.engine.methods import method as find_method
 from twoarm.engine.status import Status
-from twoarm.engine.stepper import _aligned, _allocate, arguments_of
 from twoarm.engine.vector import Vector
 from twoarm.engine.watch import Watch, watch_kernel
 from twoarm.model import settle
@@ -55,7 +55,7 @@ def integrate_and_count(cohort: Cohort) -> tuple[Solved, int]:
     addresses = (at["constants"], at["rates"], at["step"], at["accept"])
 
     def work() -> int:
-        v, lanes = _allocate(kernel, stages)
+        v, lanes = allocate(kernel, stages)
         eye = _open(watch, kernel.vector, cohort.state.shape[1], cohort.parameters.shape[1])
         clerk = _Clerk(events, v, lanes, eye)
         to = crossings.Calls(watch.address, clerk.address, watch.truths, watch.needs)
@@ -160,11 +160,11 @@ class _Clerk:
 def _open(watch: Watch, vector: Vector, states: int, parameters: int) -> crossings.Eye:
     """Arrays of one thread."""
     rows, lanes = watch.truths + watch.gaps, vector.lanes
-    seen, held, half, last = (_aligned(rows, vector) for _ in range(4))
+    seen, held, half, last = (aligned(rows, vector) for _ in range(4))
     return crossings.Eye(
-        p=_aligned(max(parameters, 1), vector),
-        t=_aligned(1, vector),
-        z=_aligned(states, vector),
+        p=aligned(max(parameters, 1), vector),
+        t=aligned(1, vector),
+        z=aligned(states, vector),
         seen=seen,
         held=held,
         half=half,

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from twoarm.engine import kernel, object_code
+from twoarm.engine.lanes import aligned
 from twoarm.engine.roots import roots_of
-from twoarm.engine.stepper import _aligned as aligned
 from twoarm.engine.vector import Vector
 from twoarm.model import Graph, Model
 from twoarm.model.graph import reachable
