@@ -160,7 +160,8 @@ def test_swimmer_marks_what_happened(patients):
     assert len(lines["Death"].get_xdata()) == own["death_day"].notna().sum()
     assert len(lines["Progression"].get_xdata()) == own["progression_day"].notna().sum()
     assert len(figure.axes[0].patches) == 2 * len(own)
-    assert {"On treatment", "Followed", "First response", "Alive when last seen"} <= set(texts(figure))
+    assert {"On treatment", "Followed", "First response", "Stopped for toxicity"} <= set(texts(figure))
+    assert {"Still treated", "Alive, off treatment"} <= set(texts(figure))
 
 
 def test_bands_are_quantiles_over_the_arm(courses, arms):
@@ -312,3 +313,36 @@ def test_labels_are_pushed_apart_in_order():
     assert np.all(np.diff(places) >= 0.5 - 1e-9)
     assert np.mean(places[:3]) == pytest.approx(1.1)
     assert places[3] == 9.0
+
+
+def test_swimmer_shows_who_stopped_for_toxicity_and_how_long_responses_last(patients):
+    told = patients.assign(
+        off_reason=["toxicity", "delay", "progression", ""] * (len(patients) // 4),
+        response_day=np.arange(len(patients)) + 1.0,
+        DOR_day=np.where(np.arange(len(patients)) % 5 == 0, 60.0, np.nan),
+    )
+    axes = figures.swimmer(told, limit=50).axes[0]
+    own = told[told["arm"] == "experimental"]
+    stopped = next(line for line in axes.get_lines() if line.get_label() == "Stopped for toxicity")
+    assert len(stopped.get_xdata()) == own["off_reason"].isin(["toxicity", "delay"]).sum()
+    lasting = axes.collections[0].get_segments()
+    assert len(lasting) == own["DOR_day"].notna().sum() > 0
+
+
+def test_incidence_has_a_panel_a_cause_and_steps_that_hold_their_last_share():
+    row = {"low": 0.0, "high": 0.4, "at_risk": 10}
+    steps = [("toxicity", "new", 0.0, 0.0), ("toxicity", "new", 61.0, 0.2), ("death", "new", 0.0, 0.0)]
+    curves = pd.DataFrame([dict(zip(["cause", "arm", "day", "share"], s, strict=True)) | row for s in steps])
+    figure = figures.cumulative_incidence(curves, months=12, notes={"toxicity": "HR 0.50"})
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Toxicity", "Death"]
+    line = figure.axes[0].get_lines()[0]
+    assert line.get_ydata().tolist() == [0.0, 0.2, 0.2]
+    assert line.get_xdata()[-1] == 12
+    assert "HR 0.50" in texts(figure)
+
+
+def test_forest_of_subgroups_says_numbers_and_interaction():
+    level = {"stratum": "region", "n": 90, "value": 0.8, "low": 0.5, "high": 1.25, "events": 40, "p": 0.034}
+    table = pd.DataFrame([level | {"level": "asia"}, level | {"level": "non_asia", "value": np.nan}])
+    said = texts(figures.subgroups(table))
+    assert {"interaction p 0.03", "40 / 90", "0.80 (0.50 to 1.25)", "no estimate"} <= set(said)

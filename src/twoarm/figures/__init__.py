@@ -7,19 +7,26 @@ imported on the first call, not with the package.
 
 from __future__ import annotations
 
+from .animals import animals
 from .curves import bands, biomarkers, exposure, selectivity
+from .designation import designation
 from .experiment import experiment
 from .flow import consort
 from .forest import hazard_ratios, predicted_published, subgroups, uncertainty
-from .response import spider, swimmer, waterfall
+from .incidence import cumulative_incidence
+from .response import spider, waterfall
 from .style import arm_colors, svg
 from .survival import kaplan_meier, survival_range
+from .swimmer import swimmer
 
 __all__ = [
+    "animals",
     "arm_colors",
     "bands",
     "biomarkers",
     "consort",
+    "cumulative_incidence",
+    "designation",
     "experiment",
     "exposure",
     "hazard_ratios",

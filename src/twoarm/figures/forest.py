@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -119,45 +119,108 @@ def _ratio_ticks(axes: Axes, low: float, high: float) -> None:
 
 
 def subgroups(table: pd.DataFrame, *, width: float = FULL_WIDTH) -> Figure:
-    """Draw the hazard ratio of each level of each stratum, with its interval.
+    """Draw the hazard ratio of each level of each stratum, with its interval and numbers.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        ``stratum``, ``level``, ``n``, ``value``, ``low``, ``high``; rows of one quantity.
+        ``stratum``, ``level`` ("" for all patients), ``n``, ``value``, ``low``, ``high``; rows of one
+        quantity; optional ``events``, and ``p`` of the interaction, the same in all rows of a stratum.
     width : float
         Inch.
 
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> row = {"stratum": "region", "level": "asia", "n": 9, "value": 0.8, "low": 0.5, "high": 1.2}
+    >>> [text.get_text() for text in subgroups(pd.DataFrame([row])).axes[0].texts][:1]
+    ['Region']
     """
+    lines = _forest_lines(table)
     with styled():
-        figure = new_figure(width, 0.8 + 0.3 * len(table))
-        axes = figure.subplots()
+        figure = new_figure(width, 0.95 + 0.215 * len(lines))
+        words, axes, numbers = figure.subplots(1, 3, width_ratios=[2.6, 3, 1.9])
         middle, low, high = (table[c].to_numpy(float) for c in ("value", "low", "high"))
         known = np.concatenate([x[np.isfinite(x) & (x > 0)] for x in (middle, low, high)])
         axes.set_xscale("log")
-        _ratio_ticks(
-            axes,
-            *(float(np.clip(x, 0.1, 5.0)) for x in ((known.min(), known.max()) if known.size else (1, 1))),
-        )
+        ends = (known.min(), known.max()) if known.size else (1, 1)
+        _ratio_ticks(axes, *(float(np.clip(x, 0.1, 5.0)) for x in ends))
         axes.axvline(1, color=RULE, linewidth=0.9, zorder=1)
-        rows = np.arange(len(table))
-        axes.hlines(rows, low, high, color=EXPERIMENTAL, linewidth=1.8, zorder=2)
-        axes.plot(middle, rows, "s", markersize=5, color=EXPERIMENTAL, markeredgecolor=PAPER, zorder=3)
-        levels = [
-            f"{shorten(title_case(stratum), 24)}: {shorten(level_words(level), 24)}, n = {n:.0f}"
-            for stratum, level, n in table[["stratum", "level", "n"]].itertuples(index=False)
-        ]
-        axes.set_yticks(rows, levels)
-        for tick in axes.get_yticklabels():
-            tick.set_color(INK)
-        axes.set_ylim(len(table) - 0.4, -0.6)
-        axes.grid(visible=False, axis="y")
+        for place, line in enumerate(lines):
+            _draw_line(words, axes, numbers, place, line)
+        for part in (words, axes, numbers):
+            part.set_ylim(len(lines) - 0.4, -1.1)
+            part.set_yticks([])
+            part.grid(visible=False)
+        for part in (words, numbers):
+            part.set(xlim=(0, 1), xticks=[])
+            part.spines[:].set_visible(False)
         axes.grid(visible=True, axis="x")
-        axes.set_xlabel("Hazard ratio, experimental against control (95 % interval)")
+        axes.set_xlabel("Favors experimental  |  favors control")
+        size = "events / n" if "events" in table else "n"
+        words.text(0.98, -0.9, size, ha="right", va="center", color=MUTED, fontsize=8)
+        numbers.text(0.0, -0.9, "Hazard ratio (95 % interval)", va="center", color=MUTED, fontsize=8)
     return figure
+
+
+class _Line(NamedTuple):
+    """A line of the forest: a heading where it has no ratio."""
+
+    text: str
+    size: str = ""
+    value: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    indented: bool = False
+
+
+def _forest_lines(table: pd.DataFrame) -> list[_Line]:
+    """Headings and levels, from top to bottom."""
+    lines: list[_Line] = []
+    for stratum, part in table.groupby("stratum", sort=False):
+        overall = bool((part["level"].astype(str) == "").all())
+        if not overall:
+            p = float(part["p"].iloc[0]) if "p" in part else np.nan
+            said = f"interaction p {'< 0.001' if p < 0.001 else f'{p:.2f}'}" if np.isfinite(p) else ""
+            lines.append(_Line(shorten(title_case(str(stratum)), 30), said))
+        for row in part.to_dict("records"):
+            n = f"{row['n']:.0f}"
+            size = f"{row['events']:.0f} / {n}" if "events" in row else n
+            text = title_case(str(stratum)) if overall else shorten(level_words(row["level"]), 30)
+            lines.append(_Line(text, size, row["value"], row["low"], row["high"], not overall))
+    return lines
+
+
+def _draw_line(words: Axes, axes: Axes, numbers: Axes, place: int, line: _Line) -> None:
+    heading = line.size.startswith("interaction") or (not line.size and not line.indented)
+    words.text(
+        0.05 if line.indented else 0.0,
+        place,
+        line.text,
+        va="center",
+        color=INK,
+        fontsize=8.5,
+        fontweight="normal" if line.indented else "bold",
+    )
+    if heading:
+        numbers.text(0.0, place, line.size, va="center", color=MUTED, fontsize=8)
+        return
+    words.text(0.98, place, line.size, ha="right", va="center", color=INK, fontsize=8.5)
+    if not np.isfinite(line.value):
+        numbers.text(0.0, place, "no estimate", va="center", color=MUTED, fontsize=8.5)
+        return
+    left, right = axes.get_xlim()
+    axes.hlines(
+        place, max(line.low, left), min(line.high, right), color=EXPERIMENTAL, linewidth=1.8, zorder=2
+    )
+    marker = "s" if line.indented else "D"
+    shown = float(np.clip(line.value, left, right))
+    axes.plot(shown, place, marker, markersize=5, color=EXPERIMENTAL, markeredgecolor=PAPER, zorder=3)
+    text = f"{line.value:.2f} ({line.low:.2f} to {line.high:.2f})"
+    numbers.text(0.0, place, text, va="center", color=INK, fontsize=8.5)
 
 
 def hazard_ratios(

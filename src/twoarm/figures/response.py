@@ -1,4 +1,4 @@
-"""Tumor response of single patients: waterfall, spider, swimmer."""
+"""Tumor response of single patients: waterfall and spider."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import pandas as pd
 from .style import (
     DAYS_PER_MONTH,
     FULL_WIDTH,
-    INK,
     MUTED,
-    PAPER,
     RULE,
     arm_colors,
     arm_title,
@@ -25,7 +23,6 @@ from .style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -202,113 +199,3 @@ def _draw_lines(axes: Axes, part: pd.DataFrame, color: str) -> None:
             color=shade,
             zorder=order,
         )
-
-
-def swimmer(
-    patients: pd.DataFrame,
-    *,
-    limit: int = 25,
-    names: Mapping[str, str] | None = None,
-    width: float = FULL_WIDTH,
-) -> Figure:
-    """Time on study, a bar a patient: treatment, first response, progression, death.
-
-    Parameters
-    ----------
-    patients : pandas.DataFrame
-        ``patient``, ``arm``, ``treatment_end`` [day], ``last_day`` [day, end of follow-up] and, where known
-        (NaN else), ``response_day``, ``progression_day``, ``death_day`` [day].
-    limit : int
-        At most so many patients in a panel, evenly spaced along ``last_day``.
-    names : mapping, optional
-        What to call an arm.
-    width : float
-        Inch.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    patients = by_arm(patients, names)
-    arms = list(dict.fromkeys(patients["arm"]))
-    colors = arm_colors(arms)
-    end = max(np.ceil(float(patients["last_day"].max()) / DAYS_PER_MONTH), 3.0) + 0.5
-    shown = min(limit, int(patients.groupby("arm").size().max()))
-    with styled():
-        figure = new_figure(width, 1.3 + 0.125 * shown)
-        panels = figure.subplots(1, len(arms), squeeze=False)[0]
-        for axes, arm in zip(panels, arms, strict=True):
-            part = patients[patients["arm"].astype(str) == arm].sort_values("last_day", kind="stable")
-            if len(part) > limit:
-                part = part.iloc[np.linspace(0, len(part) - 1, limit).round().astype(int)]
-            _draw_lanes(axes, part, colors[arm])
-            axes.set_title(arm_title(names, arm, 34), color=colors[arm])
-            axes.set(ylim=(-0.8, max(shown, 1) - 0.2), yticks=[])
-            axes.grid(visible=False)
-            axes.grid(visible=True, axis="x")
-            month_ticks(axes, end)
-            axes.set_xlabel("Months since randomization")
-        figure.legend(*_swimmer_key(), loc="outside lower center", ncols=6, fontsize=8, handletextpad=0.5)
-    return figure
-
-
-_MARKS = {
-    "response_day": ("First response", "^", PAPER),
-    "progression_day": ("Progression", "s", INK),
-    "death_day": ("Death", "X", INK),
-}
-
-
-def _draw_lanes(axes: Axes, part: pd.DataFrame, color: str) -> None:
-    lanes = np.arange(len(part))
-    month = part["last_day"].to_numpy(float) / DAYS_PER_MONTH
-    treated = np.minimum(part["treatment_end"].to_numpy(float) / DAYS_PER_MONTH, month)
-    axes.barh(lanes, month - treated, left=treated, height=0.62, color=tint(color, 0.22), zorder=2)
-    axes.barh(lanes, treated, height=0.62, color=tint(color, 0.8), zorder=3)
-    for column, (label, marker, fill) in _MARKS.items():
-        if column not in part:
-            continue
-        place = part[column].to_numpy(float) / DAYS_PER_MONTH
-        seen = np.isfinite(place)
-        axes.plot(
-            place[seen],
-            lanes[seen],
-            linestyle="none",
-            marker=marker,
-            markersize=4.2,
-            markerfacecolor=fill,
-            markeredgecolor=INK,
-            markeredgewidth=0.7,
-            label=label,
-            zorder=5,
-        )
-    alive = (
-        ~np.isfinite(part["death_day"].to_numpy(float)) if "death_day" in part else np.ones(len(part), bool)
-    )
-    axes.plot(
-        month[alive] + 0.25, lanes[alive], linestyle="none", marker=">", markersize=3, color=color, zorder=4
-    )
-
-
-def _swimmer_key() -> tuple[list[Artist], list[str]]:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    handles: list[Artist] = [Patch(color=MUTED), Patch(color=tint(MUTED, 0.3))]
-    labels = ["On treatment", "Followed"]
-    for label, marker, fill in _MARKS.values():
-        handles.append(
-            Line2D(
-                [],
-                [],
-                linestyle="none",
-                marker=marker,
-                markersize=4.5,
-                markerfacecolor=fill,
-                markeredgecolor=INK,
-                markeredgewidth=0.7,
-            )
-        )
-        labels.append(label)
-    handles.append(Line2D([], [], linestyle="none", marker=">", markersize=3.5, color=MUTED))
-    return handles, [*labels, "Alive when last seen"]

@@ -66,7 +66,12 @@ class Findings(NamedTuple):
     courses : xarray.Dataset, optional
         Curves, dims ``patient`` and ``day``, with ``label`` and ``units``.
     subgroups : pandas.DataFrame, optional
-        ``stratum``, ``level``, ``quantity``, ``n``, ``value``, ``low``, ``high``; optional ``unit``.
+        ``stratum``, ``level``, ``quantity``, ``n``, ``value``, ``low``, ``high``; optional ``unit``,
+        ``events``. Level "" is a stratum's own row, as of "Interaction p of OS", or all patients.
+    ends : pandas.DataFrame, optional
+        Why treatment ended: ``cause``, ``arm``, ``day``, ``share``, ``low``, ``high`` (0 to 1), ``at_risk``.
+    ends_compared : pandas.DataFrame, optional
+        Cause-specific hazard ratios: ``cause``, ``value``, ``low``, ``high``, ``p``, ``events``.
     comparison : pandas.DataFrame, optional
         Predicted against published: ``label``, ``endpoint``, ``unit``, ``published``, ``published_low``,
         ``published_high``, ``predicted``, ``predicted_low``, ``predicted_high``, ``use`` (calibrate,
@@ -105,6 +110,8 @@ class Findings(NamedTuple):
     changes: pd.DataFrame | None = None
     courses: xr.Dataset | None = None
     subgroups: pd.DataFrame | None = None
+    ends: pd.DataFrame | None = None
+    ends_compared: pd.DataFrame | None = None
     comparison: pd.DataFrame | None = None
     draws: pd.DataFrame | None = None
     shares: pd.DataFrame | None = None

@@ -107,6 +107,7 @@ def render(findings: Findings) -> str:
             fitted=fitted,
             tuned=_tuned(findings),
             strata=pictures.strata(findings),
+            ends=pictures.treatment_ends(findings),
             subgroups=tables.subgroup_table(findings),
             molecules=_molecules(findings),
             sources=_sources(keys),

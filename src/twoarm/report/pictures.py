@@ -190,7 +190,8 @@ def response(findings: Findings) -> list[Picture]:
                 figures.swimmer(patients, names=findings.arms),
                 "swimmer",
                 "Time on treatment and follow-up of sampled patients, with response, progression and death.",
-                f"Time on treatment and follow-up{_one_trial(findings)}; patients spaced evenly along it.",
+                f"Time on treatment and follow-up{_one_trial(findings)}; patients spaced evenly along it. "
+                "White line: how long a response lasts.",
             )
         )
     return pictures
@@ -247,22 +248,45 @@ def _left_out(courses: xr.Dataset, variables: Sequence[str]) -> str:
 
 
 def strata(findings: Findings) -> list[Picture]:
-    """Draw the hazard ratios within strata."""
+    """Draw the hazard ratios within strata, each with the test of its interaction."""
     table = findings.subgroups
     if table is None:
         return []
-    own = table[table["quantity"].astype(str).str.startswith("Hazard ratio") & table["value"].notna()]
+    quantities = table["quantity"].astype(str)
+    own = table[quantities.str.startswith("Hazard ratio") & table["value"].notna()]
     pictures: list[Picture] = []
     for quantity, part in own.groupby("quantity", sort=False):
+        tests = table[quantities == str(quantity).replace("Hazard ratio of", "Interaction p of")]
+        shown = part.assign(p=part["stratum"].map(tests.set_index("stratum")["value"]).astype(float))
         said = "; ".join(
             f"{row['stratum']} {row['level']}: {with_interval(row['value'], row['low'], row['high'])}"
             for row in part.to_dict("records")
         )
         alt = f"{quantity} within strata. {said}"
-        caption = f"{quantity} within strata{_one_trial(findings)}, with 95 % intervals."
+        caption = f"{quantity} within strata{_one_trial(findings)}, with 95 % intervals, not stratified."
         caption += " They are not adjusted for looking at several."
-        pictures.append(_picture(figures.subgroups(part), f"strata-{len(pictures)}", alt, caption))
+        pictures.append(_picture(figures.subgroups(shown), f"strata-{len(pictures)}", alt, caption))
     return pictures
+
+
+def treatment_ends(findings: Findings) -> list[Picture]:
+    """Draw why and when treatment ended; nothing where no cause did."""
+    table, compared = findings.ends, findings.ends_compared
+    if table is None or table.empty:
+        return []
+    notes = {}
+    if compared is not None:
+        for row in compared.to_dict("records"):
+            ratio = with_interval(row["value"], row["low"], row["high"])
+            notes[str(row["cause"])] = f"HR {ratio}" if number(row["value"]) != MISSING else ""
+    figure = figures.cumulative_incidence(table, notes=notes, names=findings.arms)
+    alt = "Share of patients whose treatment ended for each cause over time, by arm."
+    caption = (
+        f"Why treatment ended{_one_trial(findings)}: share of patients by Aalen and Johansen, with 95 % "
+        "bands; each cause takes the others into account. HR: cause-specific hazard ratio among those still "
+        "treated, stratified. Treatment completed and loss to follow-up are censored."
+    )
+    return [_picture(figure, "treatment-ends", alt, caption)]
 
 
 def flow(findings: Findings) -> list[Picture]:

@@ -281,10 +281,12 @@ def subgroup_table(findings: Findings) -> Table | None:
         return None
     quantities = list(dict.fromkeys(subgroups["quantity"].astype(str)))
     rows = []
-    for (stratum, level), part in subgroups.groupby(["stratum", "level"], sort=False):
+    known = subgroups.fillna({"level": ""})
+    for (stratum, level), part in known.groupby(["stratum", "level"], sort=False):
         own = part.drop_duplicates("quantity").set_index("quantity")
         cells = [_stratum_cell(own, quantity) for quantity in quantities]
-        rows.append([f"{title_case(stratum)}: {level_words(level)}", number(part["n"].max()), *cells])
+        said = f"{title_case(stratum)}: {level_words(level)}" if level else title_case(stratum)
+        rows.append([said, number(part["n"].max()), *cells])
     heads = [_short_arm(quantity, names) for quantity in quantities]
     return Table("Within strata, with 95 % intervals", ["Stratum", "Patients", *heads], rows, numeric=False)
 
@@ -293,6 +295,8 @@ def _stratum_cell(own: pd.DataFrame, quantity: str) -> str:
     if quantity not in own.index:
         return ""
     row = own.loc[quantity]
+    if is_p_value(quantity):
+        return say_p(float(row["value"]))
     return with_interval(row["value"], row["low"], row["high"], _unit_of({**row, "quantity": quantity}))
 
 

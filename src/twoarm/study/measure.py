@@ -9,6 +9,7 @@ import pandas as pd
 
 from twoarm.errors import EventsNotReachedError, PatientsFailedError
 from twoarm.study import folder as files
+from twoarm.trial.analyses.competing import CAUSES, cause_specific, cumulative_incidence, treatment_ends
 from twoarm.trial.analyze import LANDMARKS, analyze, kaplan_meier, medians, subgroups
 from twoarm.trial.cutoff import cut, flow, size_changes
 from twoarm.trial.ledger import Trial
@@ -41,7 +42,7 @@ def write_trial(trial: Trial, protocol: Protocol, place: Path, draw: int, replic
     table, said = cut_as_planned(trial, protocol)
     factors = [name for name in protocol.randomization.factors if name in table]
     measures = analyze(table, landmarks=_LATER).assign(draw=draw, replicate=replicate)
-    several = table["arm"].nunique() > 1
+    several, ends = table["arm"].nunique() > 1, treatment_ends(table)
     for name, rows in {
         "measures": measures,
         "survival": kaplan_meier(table),
@@ -49,9 +50,12 @@ def write_trial(trial: Trial, protocol: Protocol, place: Path, draw: int, replic
         "changes": size_changes(trial, table),
         "flow": flow(trial, table),
         "subgroups": subgroups(table, factors) if several and factors else pd.DataFrame(),
+        "ends": cumulative_incidence(ends, causes=CAUSES),
+        "ends_compared": cause_specific(ends, causes=CAUSES) if several else pd.DataFrame(),
         "toxicity": trial.toxicity,
         "doses": trial.exposures,
         "scans": trial.visits,
+        "readings": trial.readings,
     }.items():
         if len(rows.columns):
             files.write_table(rows, place / f"{name}.csv", index=False)

@@ -78,11 +78,10 @@ def analyze(
     DataFrame
         `quantity arm value low high unit n events`: for each arm "ORR", "DCR", "Grade >= 3 events",
         "Median follow-up", "Median DOR", "DOR at 6 months", "Median time to response", "Stopped for toxicity
-        by 6 months", "Median PFS", "PFS at 6 months", ..., "Mean PFS to 12
-        months"; then, with arm "", "Hazard ratio of PFS", differences under the name of what differs ("ORR" in
-        percentage points, "Mean PFS to 12 months"), "Log-rank p of PFS", "Late-weighted log-rank p of PFS",
-        "Proportional hazards p of PFS", and the same of OS. Intervals of 95 %; an end that is not reached is
-        infinite.
+        by 6 months", "Median PFS", "PFS at 6 months", ..., "Mean PFS to 12 months"; then, with arm "",
+        "Hazard ratio of PFS", differences under the name of what differs ("ORR" in percentage points, "Mean
+        PFS to 12 months"), "Log-rank p of PFS", "Late-weighted log-rank p of PFS", "Proportional hazards p of
+        PFS", and the same of OS. Intervals of 95 %; an end that is not reached is infinite.
 
     Raises
     ------
@@ -127,7 +126,8 @@ def analyze(
             rows += _times(table[table["arm"] == arm], arm, endpoint, months)
     if len(order) > 1:
         pair = table[table["arm"].isin([order[0], order[-1]])]
-        ratios, others = [], _more_responses(pair, order, stratified)
+        ratios: list[_Row] = []
+        others = _more_responses(pair, order, stratified)
         for endpoint, months in landmarks.items():
             ratio, *rest = _contrast(pair, endpoint, order[0], stratified, max(months))
             ratios, others = [*ratios, ratio], [*others, *rest]

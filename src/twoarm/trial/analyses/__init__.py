@@ -1,1 +1,1 @@
-"""The statistics of one trial, each on plain arrays or on the columns of a data cut. The home of lifelines."""
+"""Statistics of one trial, on plain arrays or on the columns of a data cut. The home of lifelines."""

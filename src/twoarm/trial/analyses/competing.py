@@ -22,6 +22,9 @@ ENDS: Mapping[str, str] = {
 long was for toxicity. Treatment completed, loss to follow-up and a failed simulation are censored."""
 
 
+CAUSES = tuple(dict.fromkeys(ENDS.values()))
+
+
 def treatment_ends(table: pd.DataFrame) -> pd.DataFrame:
     """When and why each patient's treatment ended.
 
@@ -77,8 +80,9 @@ def cumulative_incidence(
 
     Notes
     -----
-    Aalen and Johansen's estimate: the sum of S(t-) d_k/n, with S the share without any end. Its variance is by
-    the delta method, its interval on the log(-log) scale. Ties are counted as they are; nothing is drawn.
+    Aalen and Johansen's estimate: the sum of S(t-) d_k/n, with S the share without any end. Its variance
+    is by the delta method, its interval on the log(-log) scale. Ties are counted as
+    they are; nothing is drawn.
 
     References
     ----------
@@ -116,7 +120,7 @@ def cause_specific(
     Returns
     -------
     DataFrame
-        `cause value low high p events`: hazard ratio of Cox's model with its 95 % interval, p of the log-rank.
+        `cause value low high p events`: hazard ratio of Cox's model with a 95 % interval, p of the log-rank.
 
     Notes
     -----
