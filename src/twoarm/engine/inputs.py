@@ -139,12 +139,15 @@ def read_patients(
         twice = patients.index[patients.index.duplicated()][0]
         raise SimulationInputError(what="label of a patient", value=twice, rule="Each may occur once.")
     labels = patients.index.to_numpy()
+    covariates = set(patients.attrs.get("covariates", ()))
+    patients = patients.copy(deep=False)
+    patients.attrs = {}  # pandas copies them, to the bottom, with every column that it hands out
     given: dict[str, np.ndarray] = {}
     for regimen in regimens:
         own = regimen.parameters(patients)
         tables.append(regimen.dose_rows(patients))
         given |= _own_values(model, own.reindex(patients.index), set())
-    given |= _own_values(model, patients, set(patients.attrs.get("covariates", ())))
+    given |= _own_values(model, patients, covariates)
     return People(labels, given, _dose_arrays(model, labels, tables, run_in))
 
 
