@@ -43,8 +43,11 @@ KINDS = (
     Kind("assays", "assay", (".toml",)),
     Kind("calibrations", "calibration", (".toml",)),
     Kind("designations", "designation", (".toml",)),
+    Kind("designs", "design", (".toml",)),
     Kind("available_therapy", "cohort beside its available therapy", (".toml",)),
     Kind("screens", "screen of parameters", (".toml",)),
+    Kind("mappings", "mapping", (".toml",)),
+    Kind("priors", "prior", (".toml",)),
 )
 _BY_WORD = {word: kind for kind in KINDS for word in (kind.folder, kind.one)}
 

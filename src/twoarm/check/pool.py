@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 import twoarm
 from twoarm import chance
 from twoarm.engine.simulate import simulate
-from twoarm.errors import NotARunError, PatientsFailedError
+from twoarm.errors import CohortError, MissingColumnError, NotARunError, PatientsFailedError
 from twoarm.model import Model
 from twoarm.molecule import Molecule, read_molecule
 from twoarm.patients.draw import draw_patients
@@ -31,7 +30,7 @@ RTOL = 1e-4
 """Tolerance of the engine for pools: a tenth of a percent of a diameter, below a reader's step of 1 mm."""
 
 _MOST_FAILED = 0.05  # share of patients whose integration may fail
-_MOST_CANDIDATES = 40  # times the patients wanted, when a subset is chosen
+_CANDIDATES = 12  # times the patients wanted, when a subset is chosen: drawing is cheap, simulating is not
 _COLUMNS = (
     *("OS_day", "OS_event", "PFS_day", "PFS_event", "DOR_day", "DOR_event"),
     *("bor", "bor_any", "response_day", "response_any_day", "severe_day", "best_change"),
@@ -65,11 +64,22 @@ Ensemble = One | Sequence[One]
 
 
 class Subset(NamedTuple):
-    """Patients of a population that a cohort admits: a column between two quantiles of the population."""
+    """Patients of a population that a cohort admits.
+
+    Attributes
+    ----------
+    column : str
+        Of the patients.
+    above, below : float
+        Quantiles of the population between which a number lies.
+    equals : str
+        The category, where the column has some.
+    """
 
     column: str
     above: float = 0.0
     below: float = 1.0
+    equals: str = ""
 
 
 def members_of(populations: Ensemble) -> list[Member]:
@@ -185,10 +195,18 @@ def _patients(population: Population, size: int, seed: int, subset: Subset | Non
     population = population.model_copy(update={"plausibility": rules})
     if subset is None:
         return draw_patients(population, n=size, seed=seed)
-    share = max(subset.below - subset.above, 1 / _MOST_CANDIDATES)
-    several = draw_patients(population, n=int(np.ceil(1.3 * size / share)) + 20, seed=seed)
-    rank = several[subset.column].rank(pct=True)
-    chosen = several[(rank > subset.above) & (rank <= subset.below)].iloc[:size].reset_index(drop=True)
+    several = draw_patients(population, n=_CANDIDATES * size, seed=seed)
+    if subset.column not in several:
+        raise MissingColumnError(column=subset.column, table=population.name, purpose="to choose a subset")
+    column = several[subset.column]
+    rank = pd.Series(0.5, several.index) if subset.equals else column.rank(pct=True)
+    held = (rank > subset.above) & (rank <= subset.below)
+    if subset.equals:
+        held = column.astype(str) == subset.equals
+    chosen = several[held].iloc[:size].reset_index(drop=True)
+    if len(chosen) < size:
+        rule = f"At least 1 in {_CANDIDATES} patients of {population.name} belongs to it. Choose a wider one."
+        raise CohortError(what="subset", value=tuple(subset), rule=rule)
     chosen.index.name = "patient"
     chosen.attrs = several.attrs
     return chosen
