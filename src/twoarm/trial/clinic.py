@@ -150,10 +150,8 @@ def set_up(
     plan = imaging.plan_visits(protocol.imaging, outcomes.reader, labels, last_day=horizon, **key)
     visits, lesions = plan.planned.size, baseline.shape[1]
     present, limit = imaging.non_target_limits(outcomes.non_target, labels, **key)
-    background, lost = (
-        np.ceil(survival.exponential_days(seed, purpose, labels, rate, replicate=replicate))
-        for purpose, rate in (("background death", link.background), ("dropout", link.dropout))
-    )
+    background = np.ceil(survival.other_death_days(seed, labels, link, replicate=replicate))
+    lost = np.ceil(survival.exponential_days(seed, "dropout", labels, link.dropout, replicate=replicate))
     return Setup(
         labels=labels,
         arm_of=arm_of,

@@ -194,11 +194,13 @@ def new_lesion_days(
 
     Notes
     -----
-    h(t) = h0 (sld/s0)^b exp(c g), with g the recent growth rate (negative while the tumor shrinks).
+    h(t) = h0 (1 + a exp(-t/f)) (sld/s0)^b exp(c g), with g the recent growth rate (negative while the tumor
+    shrinks). Lesions that were there before treatment and too small to be seen make the first weeks worse.
     """
     growth = growth_rate(sld, days, window=rule.growth_window, floor=rule.sld_floor)
     burden = np.maximum(sld, rule.sld_floor) / rule.sld_reference
     hazard = rule.hazard * burden**rule.burden_power * np.exp(rule.growth_effect * growth)
+    hazard = hazard * (1 + rule.early * np.exp(-days / rule.early_fades))
     limit = -np.log(uniforms(seed, "new lesion", patients, replicate=replicate)[:, 0])
     return first_crossing(hazard, days, limit)
 

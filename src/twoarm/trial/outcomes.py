@@ -37,6 +37,8 @@ class NewLesions(Card):
     burden_power: Annotated[float, measured("")]
     growth_effect: Annotated[float, measured("week")]
     growth_window: Annotated[float, measured("day", above=0)]
+    early: Annotated[float, measured("", at_least=0)] = 0.0
+    early_fades: Annotated[float, measured("day", above=0)] = 42.0
 
 
 class NonTarget(Card):
@@ -67,6 +69,8 @@ class SurvivalLink(Card):
     next_therapy_share: Annotated[float, measured("", at_least=0, at_most=1)]
     next_therapy_gap: Annotated[float, measured("day", at_least=0)]
     background: Annotated[float, measured("1/day", at_least=0)]
+    early_deaths: Annotated[float, measured("", at_least=0, at_most=0.9)] = 0.0
+    early_fades: Annotated[float, measured("day", above=0)] = 56.0
     dropout: Annotated[float, measured("1/day", at_least=0)]
 
 

@@ -13,6 +13,8 @@ from twoarm.chance import normals, uniforms
 from twoarm.trial.outcomes import SurvivalLink
 
 _DAYS_PER_WEEK = 7.0
+_LATEST = 1e5  # days; nobody lives so long
+_HALVINGS = 40  # of that, to 1e-7 day
 
 
 def growth_rate(sld: np.ndarray, days: np.ndarray, *, window: float, floor: float) -> np.ndarray:
@@ -215,6 +217,52 @@ def exponential_days(
     """
     unit = -np.log(uniforms(seed, purpose, patients, replicate=replicate)[:, 0])
     return unit / rate if rate > 0 else np.full(unit.size, np.inf)
+
+
+def other_death_days(
+    seed: int, patients: np.ndarray, link: SurvivalLink, *, replicate: int = 0
+) -> np.ndarray:
+    """Draw days of deaths that the size of the tumor does not foretell.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the trial.
+    patients : (n,) int array
+        Patient labels.
+    link : SurvivalLink
+        Background hazard; share of early deaths, and how fast they fade.
+    replicate : int
+        Number of the repeated trial.
+
+    Returns
+    -------
+    (n,) float array [day]
+        Infinite for never.
+
+    Notes
+    -----
+    h(t) = b - ln(1 - e)/f exp(-t/f): besides the background b, a share e of all patients would die of what is
+    worst at the start and fades with f (frailty and complications of a disease that has just progressed).
+
+    Examples
+    --------
+    >>> from twoarm.trial.outcomes import read_outcomes
+    >>> link = read_outcomes("squamous_nsclc").survival
+    >>> frail = link.model_copy(update={"background": 0.0, "early_deaths": 0.1})
+    >>> round(float(np.mean(other_death_days(1, np.arange(4000), frail) < 1e4)), 2)
+    0.1
+    """
+    if link.early_deaths == 0:
+        return exponential_days(seed, "background death", patients, link.background, replicate=replicate)
+    limit = -np.log(uniforms(seed, "background death", patients, replicate=replicate)[:, 0])
+    early = -np.log1p(-link.early_deaths)
+    low, high = np.zeros(limit.size), np.full(limit.size, _LATEST)
+    for _ in range(_HALVINGS):
+        day = (low + high) / 2
+        before = link.background * day - early * np.expm1(-day / link.early_fades) < limit
+        low, high = np.where(before, day, low), np.where(before, high, day)
+    return np.where(high == _LATEST, np.inf, high)
 
 
 def next_therapy_days(
