@@ -109,7 +109,7 @@ def schoenfeld_power(hazard_ratio: float, events: float, *, alpha: float = 0.025
 
     Examples
     --------
-    >>> round(schoenfeld_power(0.7, 331), 3)
+    >>> round(schoenfeld_power(0.7, 331), 2)
     0.9
     """
     z = -math.log(hazard_ratio) * math.sqrt(events * share * (1 - share))

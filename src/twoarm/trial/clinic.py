@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from twoarm.chance import uniforms
 from twoarm.trial import dosing, imaging, recist, survival, toxicity
 from twoarm.trial.outcomes import Outcomes
 from twoarm.trial.protocol import Protocol
@@ -76,6 +77,7 @@ class Setup:
     end: np.ndarray
     weeks: np.ndarray
     after_dose: np.ndarray
+    takes: np.ndarray
 
 
 @dataclass
@@ -149,6 +151,8 @@ def set_up(
     key = {"seed": seed, "replicate": replicate}
     plan = imaging.plan_visits(protocol.imaging, outcomes.reader, labels, last_day=horizon, **key)
     visits, lesions = plan.planned.size, baseline.shape[1]
+    rules = dosing.rules_of(protocol.arms, arm_of)
+    wish = uniforms(seed, "crossover", labels, rules.later.shape[1], replicate=replicate)
     present, limit = imaging.non_target_limits(outcomes.non_target, labels, **key)
     background = np.ceil(survival.other_death_days(seed, labels, link, replicate=replicate))
     lost = np.ceil(survival.exponential_days(seed, "dropout", labels, link.dropout, replicate=replicate))
@@ -162,7 +166,7 @@ def set_up(
         outcomes=outcomes,
         seed=seed,
         replicate=replicate,
-        rules=dosing.rules_of(protocol.arms, arm_of),
+        rules=rules,
         plan=plan,
         noise=imaging.draw_reader_error(outcomes.reader, labels, visits, lesions, **key),
         non_target_present=present,
@@ -174,6 +178,7 @@ def set_up(
         end=np.minimum(np.minimum(background, lost), horizon),
         weeks=np.arange(0.0, horizon + WEEK, WEEK),
         after_dose=np.array([quantity(text, "day") for text in outcomes.toxicity.after_dose]),
+        takes=rules.later & (wish < rules.taken_by),
     )
 
 
@@ -428,3 +433,4 @@ def _judge(setup: Setup, state: State, who: np.ndarray, visit: np.ndarray) -> No
         stops = np.zeros(state.now.size, bool)
         stops[who[worse]] = True
         dosing.stop(state.schedule, stops, state.now, "progression")
+        dosing.cross_over(state.schedule, setup.rules, stops, state.now, setup.takes)

@@ -24,7 +24,13 @@ from twoarm.trial.ledger import Trial
 from twoarm.trial.outcomes import Outcomes, read_outcomes
 from twoarm.trial.prescribe import dose_table, patient_table, prescribe
 from twoarm.trial.protocol import Protocol
-from twoarm.trial.randomize import enrollment_days, randomize, strata_of
+from twoarm.trial.randomize import (
+    enrollment_by_region,
+    enrollment_days,
+    minimize_one,
+    randomize,
+    strata_of,
+)
 
 __all__ = ["Advance", "Trial", "run_trial"]
 
@@ -198,15 +204,24 @@ def _enroll(
 ) -> pd.DataFrame:
     """Arm, stratum, block and calendar day of each patient."""
     labels, speed = patients.index.to_numpy(), protocol.enrollment
-    day = enrollment_days(seed, labels, rate=speed.rate, ramp=speed.ramp, replicate=replicate)
-    strata = strata_of(patients, protocol.randomization.factors)
-    sizes = protocol.randomization.block_sizes
-    enrolled = randomize(
-        strata, day, shares=protocol.shares, block_sizes=sizes, seed=seed, replicate=replicate
-    )
-    if assignment is None:
-        return enrolled
-    return enrolled.assign(arm=assignment.reindex(patients.index), block=-1)
+    if speed.regions:
+        region = _column(patients, "region", "for enrollment by region").to_numpy(str)
+        day = enrollment_by_region(seed, labels, region, speed, replicate=replicate)
+    else:
+        day = enrollment_days(seed, labels, rate=speed.rate, ramp=speed.ramp, replicate=replicate)
+    plan = protocol.randomization
+    strata = strata_of(patients, plan.factors)
+    if assignment is not None:
+        enrolled = pd.DataFrame({"stratum": strata, "enrolled_on": np.asarray(day, float)}, patients.index)
+        arms = assignment.reindex(patients.index)
+        return enrolled.assign(arm=arms, block=-1)[["arm", "stratum", "block", "enrolled_on"]]
+    key = {"seed": seed, "replicate": replicate}
+    if plan.minimize is not None:
+        levels = patients[list(plan.factors)].astype(str)
+        chosen = minimize_one(levels, day, shares=protocol.shares, probability=plan.minimize, **key)
+        enrolled = pd.DataFrame({"stratum": strata, "enrolled_on": np.asarray(day, float)}, patients.index)
+        return enrolled.assign(arm=chosen, block=-1)[["arm", "stratum", "block", "enrolled_on"]]
+    return randomize(strata, day, shares=protocol.shares, block_sizes=plan.block_sizes, **key)
 
 
 def _column(patients: pd.DataFrame, name: str, purpose: str) -> pd.Series:

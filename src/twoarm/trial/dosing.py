@@ -38,6 +38,9 @@ class Schedule:
         Why treatment ended; "" while it goes on.
     off_day : (patient,) float array [day]
         When it ended; NaN while it goes on.
+    crossed : (patient,) float array [day]
+        When treatments after progression began; NaN for none. `reason` and `off_day` stay those of the
+        treatments before.
     """
 
     due: np.ndarray
@@ -48,6 +51,7 @@ class Schedule:
     late: np.ndarray
     reason: np.ndarray
     off_day: np.ndarray
+    crossed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Rules:
     lead: np.ndarray
     after_priming: np.ndarray
     after_last_dose: np.ndarray
+    later: np.ndarray
+    taken_by: np.ndarray
 
 
 def rules_of(arms: Mapping[str, Arm], arm_of: np.ndarray) -> Rules:
@@ -81,8 +87,9 @@ def rules_of(arms: Mapping[str, Arm], arm_of: np.ndarray) -> Rules:
     """
     width = max(len(arm.treatments) for arm in arms.values())
     rows = {name: _rows(arm.treatments, width) for name, arm in arms.items()}
-    table = np.array([rows[name] for name in arm_of], float).reshape(len(arm_of), 8, width)
-    return Rules(*(table[:, field] for field in range(8)))
+    table = np.array([rows[name] for name in arm_of], float).reshape(len(arm_of), 10, width)
+    *fields, later, taken_by = (table[:, field] for field in range(10))
+    return Rules(*fields, later=later > 0, taken_by=taken_by)
 
 
 def open_schedule(rules: Rules) -> Schedule:
@@ -100,7 +107,7 @@ def open_schedule(rules: Rules) -> Schedule:
     """
     shape = rules.start.shape
     return Schedule(
-        due=rules.start.copy(),
+        due=np.where(rules.later, np.inf, rules.start),
         level=np.zeros(shape, int),
         first=np.full(shape, np.nan),
         last=np.full(shape, np.nan),
@@ -108,6 +115,7 @@ def open_schedule(rules: Rules) -> Schedule:
         late=np.zeros(shape),
         reason=np.full(shape[0], "", dtype=object),
         off_day=np.full(shape[0], np.nan),
+        crossed=np.full(shape[0], np.nan),
     )
 
 
@@ -125,10 +133,31 @@ def stop(schedule: Schedule, who: np.ndarray, day: np.ndarray, reason: str) -> N
     reason : str
         Why.
     """
+    schedule.due[who] = np.inf
     who = who & (schedule.reason == "")
     schedule.reason[who] = reason
     schedule.off_day[who] = day[who]
-    schedule.due[who] = np.inf
+
+
+def cross_over(schedule: Schedule, rules: Rules, who: np.ndarray, day: np.ndarray, takes: np.ndarray) -> None:
+    """Begin the treatments that follow progression.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Changed in place, after `stop`.
+    rules : Rules
+        From `rules_of`.
+    who : (patient,) bool array
+        Who has progressed.
+    day : (patient,) float array [day]
+        When.
+    takes : (patient, treatment) bool array
+        Which of them each patient takes, if any.
+    """
+    begins = who[:, None] & rules.later & takes
+    schedule.due = np.where(begins, day[:, None] + rules.start, schedule.due)
+    schedule.crossed = np.where(begins.any(axis=1), day, schedule.crossed)
 
 
 def decide(schedule: Schedule, rules: Rules, day: np.ndarray, orders: Orders, recheck: float) -> np.ndarray:
@@ -168,11 +197,11 @@ def decide(schedule: Schedule, rules: Rules, day: np.ndarray, orders: Orders, re
     schedule.late[held] += recheck
     schedule.due[held] += recheck
     stop(schedule, (held & (schedule.late > rules.longest_delay)).any(axis=1), day, "delay")
-    due &= ~held & (schedule.reason == "")[:, None]
+    due &= ~held & ~np.isinf(schedule.due)
     lower = due & orders.reduce[:, None]
     schedule.level[lower] += 1
     stop(schedule, (lower & (schedule.level > rules.reductions)).any(axis=1), day, "toxicity")
-    due &= (schedule.reason == "")[:, None]
+    due &= ~np.isinf(schedule.due)
     return _give(schedule, rules, day, due)
 
 
@@ -237,14 +266,15 @@ def dose_words(treatment: Treatment, level: int) -> str:
 
 def _rows(treatments: Sequence[Treatment], width: int) -> np.ndarray:
     """(rule, treatment) numbers of one arm."""
-    none = [np.inf, np.inf, np.inf, 0, np.inf, np.nan, np.inf, np.inf]
+    none = [np.inf, np.inf, np.inf, 0, np.inf, np.nan, np.inf, np.inf, 0, 0]
     columns = []
     for part in treatments:
         again = part.re_priming
         lead = part.priming.lead if part.priming else np.nan
         pause = (again.after_priming, again.after_last_dose) if again else (np.inf, np.inf)
         plan = [part.start, part.every, part.max_duration, len(part.reductions)]
-        columns.append([*plan, part.longest_delay, lead, *pause])
+        crossover = (part.after == "progression", part.taken_by)
+        columns.append([*plan, part.longest_delay, lead, *pause, *crossover])
     return np.array(columns + [none] * (width - len(columns)), float).T
 
 

@@ -87,7 +87,14 @@ def plan_visits(
 
 
 def draw_reader_error(
-    reader: Reader, patients: np.ndarray, visits: int, lesions: int, *, seed: int, replicate: int = 0
+    reader: Reader,
+    patients: np.ndarray,
+    visits: int,
+    lesions: int,
+    *,
+    seed: int,
+    replicate: int = 0,
+    by: str = "",
 ) -> ReaderError:
     """Errors of reading, a part of which stays with the lesion from scan to scan.
 
@@ -103,6 +110,8 @@ def draw_reader_error(
         Seed of the trial.
     replicate : int
         Number of the repeated trial.
+    by : str
+        Who reads; "" is the investigator.
 
     Returns
     -------
@@ -112,9 +121,9 @@ def draw_reader_error(
     """
     n = np.asarray(patients).size
     size = 1 + lesions
-    fresh = normals(seed, "reader, this scan", patients, visits * size, replicate=replicate)
+    fresh = normals(seed, f"reader, this scan{by}", patients, visits * size, replicate=replicate)
     fresh = fresh.reshape(n, visits, size)
-    lasting = normals(seed, "reader, every scan", patients, size, replicate=replicate)[:, None]
+    lasting = normals(seed, f"reader, every scan{by}", patients, size, replicate=replicate)[:, None]
     error = np.sqrt(1 - reader.lasting) * fresh + np.sqrt(reader.lasting) * lasting
     return ReaderError(error[..., 0], error[..., 1:])
 
@@ -206,7 +215,7 @@ def new_lesion_days(
 
 
 def non_target_limits(
-    rule: NonTarget, patients: np.ndarray, *, seed: int, replicate: int = 0
+    rule: NonTarget, patients: np.ndarray, *, seed: int, replicate: int = 0, by: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
     """Who has non-target disease, and by how much it must grow to be called progression.
 
@@ -220,6 +229,8 @@ def non_target_limits(
         Seed of the trial.
     replicate : int
         Number of the repeated trial.
+    by : str
+        Whose limit; "" is the investigator's.
 
     Returns
     -------
@@ -229,7 +240,7 @@ def non_target_limits(
         Sum over its nadir at which the reader calls unequivocal progression.
     """
     present = uniforms(seed, "non-target disease", patients, replicate=replicate)[:, 0] < rule.share
-    z = normals(seed, "non-target limit", patients, replicate=replicate)[:, 0]
+    z = normals(seed, f"non-target limit{by}", patients, replicate=replicate)[:, 0]
     return present, rule.limit * np.exp(rule.limit_spread * z)
 
 

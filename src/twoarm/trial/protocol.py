@@ -35,7 +35,11 @@ class RePriming(Card):
 
 
 class Treatment(Card):
-    """One molecule of an arm: how much, how often, how long, and what happens when it is not tolerated."""
+    """One molecule of an arm: how much, how often, how long, and what happens when it is not tolerated.
+
+    A treatment after progression is a crossover: `start` then counts from the scan that showed it, and `taken_by` is
+    the share of patients who take it.
+    """
 
     molecule: Annotated[Any, SOURCED]
     slot: Annotated[str | None, SOURCED] = None
@@ -48,6 +52,8 @@ class Treatment(Card):
     longest_delay: Annotated[float, measured("day", above=0)]
     priming: Priming | None = None
     re_priming: RePriming | None = None
+    after: Annotated[Literal["randomization", "progression"], SOURCED] = "randomization"
+    taken_by: Annotated[float, measured("", above=0, at_most=1)] = 1.0
     draw: Mapping[str, float] | None = None
 
 
@@ -59,19 +65,51 @@ class Arm(Card):
     treatments: Annotated[tuple[Treatment, ...], Field(min_length=1)]
 
 
+class Region(Card):
+    """How fast one region enrolls, and when it opens."""
+
+    rate: Annotated[float, measured("1/day", above=0)]
+    ramp: Annotated[float, measured("day", at_least=0)] = 0.0
+    start: Annotated[float, measured("day", at_least=0)] = 0.0
+
+
 class Enrollment(Card):
-    """How many patients, how fast."""
+    """How many patients, how fast; region by region where `regions` names levels of the patients' `region`."""
 
     patients: Annotated[int | None, SOURCED, Field(gt=0)] = None
     rate: Annotated[float, measured("1/day", above=0)]
     ramp: Annotated[float, measured("day", at_least=0)] = 0.0
+    regions: dict[str, Region] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _sum(self) -> Enrollment:
+        whole = sum(region.rate for region in self.regions.values())
+        if self.regions and abs(whole - self.rate) > 1e-6 * self.rate:
+            raise ValueError(
+                f"rates of the regions sum to {whole:g} patients a day, the whole to {self.rate:g}. They are the "
+                "same. Correct one of them."
+            )
+        return self
 
 
 class Randomization(Card):
-    """Factors that stratify and sizes of the permuted blocks."""
+    """Factors that stratify, and permuted blocks or minimization.
+
+    With `minimize`, the arm that balances the factors best is given with that probability.
+    """
 
     factors: Annotated[tuple[str, ...], SOURCED] = ()
     block_sizes: Annotated[tuple[int, ...], SOURCED, Field(min_length=1)]
+    minimize: Annotated[float | None, measured("", above=0.5, at_most=1)] = None
+
+
+class Review(Card):
+    """Blinded independent review: two readers, and a third who decides where they disagree.
+
+    `versions` is how many sets of readers are drawn for each virtual patient where trials are drawn from a pool.
+    """
+
+    versions: Annotated[int, SOURCED, Field(ge=1)]
 
 
 class Imaging(Card):
@@ -84,6 +122,7 @@ class Imaging(Card):
     stable_from: Annotated[float, measured("day", at_least=0)]
     confirm: Annotated[bool, SOURCED]
     treat_beyond_progression: Annotated[bool, SOURCED]
+    review: Review | None = None
 
     @model_validator(mode="after")
     def _apart(self) -> Imaging:

@@ -1,0 +1,1 @@
+"""Plan a trial: virtual patients simulated once, resampled into thousands of trials of a design."""
