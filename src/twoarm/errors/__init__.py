@@ -8,6 +8,7 @@ from twoarm.errors.check import *
 from twoarm.errors.designate import *
 from twoarm.errors.engine import *
 from twoarm.errors.evidence import *
+from twoarm.errors.fit import *
 from twoarm.errors.jobs import *
 from twoarm.errors.library import *
 from twoarm.errors.models import *
