@@ -1,0 +1,282 @@
+"""Freeze a fitted population: files that nothing downstream touches, with the hash of everything they rest on."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import twoarm
+from twoarm import catalog
+from twoarm.fit.knobs import fields_of, read_texts, values_at
+from twoarm.fit.run import Fitted
+from twoarm.frozen.fields import Texts, read_field
+from twoarm.frozen.read import ENSEMBLE, OUTCOMES, POPULATION, RECORD, with_fields
+from twoarm.frozen.toml_text import toml_text
+from twoarm.molecule import Molecule
+from twoarm.study.folder import write_table, write_whole
+from twoarm.trial.protocol import read_protocol
+
+_DIGITS = 6
+_IMPORT = re.compile(r'^import\s+"([^"]+)"', re.MULTILINE)
+
+
+def freeze(fitted: Fitted, name: str, folder: Path) -> Path:
+    """Write a fitted population, its clinical link and its posterior.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        From `twoarm.fit.run.calibrate`.
+    name : str
+        Of the frozen population.
+    folder : Path
+        Where the folder `name` is made.
+
+    Returns
+    -------
+    Path
+        The folder: `population.toml outcomes.toml ensemble.csv freeze.toml`.
+    """
+    calibration, texts = fitted.calibration, read_texts(fitted.calibration)
+    kept = np.flatnonzero(fitted.weights > 0)
+    rows = [_rounded(values_at(calibration, texts, z)) for z in fitted.z[-1][kept]]
+    middle = _rounded(values_at(calibration, texts, fitted.weights @ fitted.z[-1]))
+    said = f"fitted to {calibration.name}, prior: {calibration.population}"
+    central = _noted(with_fields(texts, middle), middle, said)
+    weights = fitted.weights[kept] / fitted.weights[kept].sum()
+    evidence: dict[str, dict[str, str]] = {}
+    for reading in fitted.readings:
+        for mark in reading.rows if reading.fitted else ():
+            evidence.setdefault(mark.table, {})[mark.row] = mark.digest
+    record = {
+        "name": name,
+        "title": calibration.title,
+        "status": "fitted",
+        "calibration": calibration.name,
+        "fit": {**fitted.facts, "steps": [round(step, 4) for step in fitted.steps]},
+        "library": library_of(calibration.model, calibration.population, calibration.outcomes, calibration.cohorts)
+        | {"calibrations": {calibration.name: catalog.digest(catalog.find("calibrations", calibration.name))}},
+        "evidence": evidence,
+    }
+    return _write(name, folder, central, pd.DataFrame(rows).assign(weight=weights), record)
+
+
+def freeze_carried(
+    fitted: Fitted, name: str, folder: Path, *, population: str, outcomes: str, kept_apart: Sequence[str] = ()
+) -> Path:
+    """Freeze a population that was not measured: what was learned in another is carried over.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        Of the population that was measured.
+    name : str
+        Of the frozen population.
+    folder : Path
+        Where the folder `name` is made.
+    population, outcomes : str
+        Prior of the population that was not measured, and its clinical link.
+    kept_apart : sequence of str
+        Parameters that are not carried over.
+
+    Returns
+    -------
+    Path
+        The folder, as `freeze` writes it.
+
+    Notes
+    -----
+    Each field moves by what the fit moved it by, on the scale of its parameter (a ratio, or a difference of
+    logits). What tells the two populations apart stays the difference of their priors, which nothing measured.
+    """
+    source, target = read_texts(fitted.calibration), _texts_of(population, outcomes)
+    kept = np.flatnonzero(fitted.weights > 0)
+    rows = [_rounded(_carried(fitted, source, target, z, kept_apart)) for z in fitted.z[-1][kept]]
+    middle = _rounded(_carried(fitted, source, target, fitted.weights @ fitted.z[-1], kept_apart))
+    said = f"carried over from the fit to {fitted.calibration.name}, prior: {population}"
+    weights = fitted.weights[kept] / fitted.weights[kept].sum()
+    evidence: dict[str, dict[str, str]] = {}
+    for reading in fitted.readings:
+        for mark in reading.rows if reading.fitted else ():
+            evidence.setdefault(mark.table, {})[mark.row] = mark.digest
+    record = {
+        "name": name,
+        "title": target.population["description"],
+        "status": "carried over: not fitted to patients of its own",
+        "calibration": fitted.calibration.name,
+        "kept_apart": list(kept_apart),
+        "fit": {**fitted.facts, "steps": [round(step, 4) for step in fitted.steps]},
+        "library": library_of(fitted.calibration.model, population, outcomes, fitted.calibration.cohorts),
+        "evidence": evidence,
+    }
+    central = _noted(with_fields(target, middle), middle, said)
+    return _write(name, folder, central, pd.DataFrame(rows).assign(weight=weights), record)
+
+
+def freeze_prior(name: str, folder: Path, *, population: str, outcomes: str, model: str) -> Path:
+    """Freeze a prior as it is: a population that nothing was fitted to.
+
+    Parameters
+    ----------
+    name : str
+        Of the frozen population.
+    folder : Path
+        Where the folder `name` is made.
+    population, outcomes, model : str
+        Names in the library.
+
+    Returns
+    -------
+    Path
+        The folder, as `freeze` writes it, with one member.
+    """
+    texts = _texts_of(population, outcomes)
+    record = {
+        "name": name,
+        "title": texts.population["description"],
+        "status": "prior only: nothing was fitted",
+        "library": library_of(model, population, outcomes, {}),
+        "evidence": {},
+    }
+    return _write(name, folder, texts, pd.DataFrame({"weight": [1.0]}), record)
+
+
+def library_of(
+    model: str, population: str, outcomes: str, cohorts: Mapping[str, Any]
+) -> dict[str, dict[str, str]]:
+    """Hashes of the library files that a fit rests on, by kind and name.
+
+    Parameters
+    ----------
+    model, population, outcomes : str
+        Names in the library; parents and imported parts are found.
+    cohorts : mapping of str to Cohort
+        Their protocols and molecules.
+
+    Returns
+    -------
+    dict of str to dict of str to str
+        SHA-256 of the text of each file.
+    """
+    protocols = sorted({cohort.protocol for cohort in cohorts.values()})
+    molecules = {
+        molecule.name if isinstance(molecule := part.molecule, Molecule) else molecule
+        for name in protocols
+        for arm in read_protocol(name).arms.values()
+        for part in arm.treatments
+    }
+    names = {
+        "biology": _parts(model),
+        "populations": _parents("populations", population),
+        "outcomes": _parents("outcomes", outcomes),
+        "protocols": protocols,
+        "molecules": sorted(molecules),
+    }
+    return {kind: {name: catalog.digest(catalog.find(kind, name)) for name in each} for kind, each in names.items()}
+
+
+def _parts(model: str) -> list[str]:
+    """The model file and those it imports."""
+    found, waiting = [], [model]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found.append(name)
+            text = catalog.read_text(catalog.find("biology", name))
+            waiting += [Path(part).stem for part in _IMPORT.findall(text)]
+    return sorted(found)
+
+
+def _parents(kind: str, name: str) -> list[str]:
+    """A file and those it extends."""
+    found = [name]
+    while parent := catalog.read_toml(catalog.find(kind, found[-1])).get("extends"):
+        found.append(Path(str(parent)).stem)
+    return found
+
+
+def _texts_of(population: str, outcomes: str) -> Texts:
+    from twoarm.patients.inherit import inherited
+    from twoarm.trial.outcomes import outcomes_text
+
+    texts = Texts(inherited(catalog.find("populations", population))[0], outcomes_text(catalog.find("outcomes", outcomes)))
+    for text in texts:
+        text.pop("extends", None)
+    return texts
+
+
+def _carried(
+    fitted: Fitted, source: Texts, target: Texts, z: np.ndarray, kept_apart: Sequence[str]
+) -> dict[str, float]:
+    """Values of the fields in a population that was not measured."""
+    values = {}
+    own = fields_of(fitted.calibration, source)
+    after = values_at(fitted.calibration, source, z)
+    for name, parameter in fitted.calibration.parameters.items():
+        if name in kept_apart:
+            continue
+        for field in own[name]:
+            before = read_field(source, field)
+            for place in _same(target, field):
+                new = parameter.shifted(read_field(target, place), before, after[field])
+                values[place] = new
+    return values
+
+
+def _same(target: Texts, field: str) -> list[str]:
+    """Fields of the other population that mean the same; each case of what is conditional there."""
+    if field.startswith("outcomes:"):
+        return [field]
+    entry, *rest = field.split(".")
+    shape = target.population["variables"].get(entry)
+    if shape is None:
+        return []
+    if shape["distribution"] != "conditional":
+        return [f"{entry}.{rest[-1]}"]
+    if len(rest) == 2:
+        return [field] if rest[0] in shape["cases"] else []
+    return [f"{entry}.{case}.{rest[-1]}" for case in shape["cases"]]
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {field: float(f"{value:.{_DIGITS}g}") for field, value in values.items()}
+
+
+def _noted(texts: Texts, values: Mapping[str, float], said: str) -> Texts:
+    """Say in every entry that moved where its number is from."""
+    texts = Texts(copy.deepcopy(texts.population), copy.deepcopy(texts.outcomes))
+    for entry in dict.fromkeys(field.split(".")[0] for field in values if not field.startswith("outcomes:")):
+        shape = texts.population["variables"][entry]
+        shape["note"] = f"{said}; {shape.get('note', '')}".rstrip("; ")
+    for field in values:
+        if field.startswith("outcomes:"):
+            section, key = field.removeprefix("outcomes:").split(".")
+            table = texts.outcomes[section][key]
+            texts.outcomes[section][key] = {**table, "tuned": True, "note": f"{said}; {table.get('note', '')}".rstrip("; ")}
+    return texts
+
+
+def _write(name: str, folder: Path, texts: Texts, ensemble: pd.DataFrame, record: dict[str, Any]) -> Path:
+    """Write the files, the record last: it says done."""
+    place = folder / name
+    head = f"Frozen: {record['status']}. Made by `twoarm calibrate`; not to be edited, a changed file is refused."
+    population = {**texts.population, "name": name}
+    outcomes = {**texts.outcomes, "name": name, "status": f"frozen; {record['status']}"}
+    for file, tables in ((POPULATION, population), (OUTCOMES, outcomes)):
+        text = toml_text(tables, head=head)
+        write_whole(place / file, lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+    write_table(ensemble.rename_axis("member"), place / ENSEMBLE)
+    files = {file: catalog.digest(place / file) for file in (POPULATION, OUTCOMES, ENSEMBLE)}
+    made = {"date": datetime.now(UTC).date().isoformat(), "twoarm": twoarm.__version__}
+    order = {key: value for key, value in record.items() if not isinstance(value, Mapping)}
+    tables = {key: value for key, value in record.items() if isinstance(value, Mapping)}
+    text = toml_text({**order, **made, "files": files, **tables}, head=head)
+    write_whole(place / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
+    return place

@@ -1,0 +1,19 @@
+"""Populations that were fitted and frozen: read with their posterior, refused when what they rest on has changed."""
+
+from __future__ import annotations
+
+from twoarm.frozen.fields import Member, Texts, member_of, read_field, set_field, written_out
+from twoarm.frozen.read import Frozen, frozen_names, members_of, read_frozen
+
+__all__ = [
+    "Frozen",
+    "Member",
+    "Texts",
+    "frozen_names",
+    "member_of",
+    "members_of",
+    "read_field",
+    "read_frozen",
+    "set_field",
+    "written_out",
+]
