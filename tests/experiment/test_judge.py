@@ -129,10 +129,11 @@ def test_verdicts(numbers, verdict):
 
 def test_what_the_number_goes_with_is_named():
     draws = np.arange(40.0)
-    made = experiment([claim()], groups=("a",))
+    made = experiment([claim(holds_above=9.5, refuted_below=5)], groups=("a",))
     table = values({"a": (1, [[x] for x in draws], [[0.0]] * 40)})
     cards = pd.DataFrame({"m arm.kd": -draws, "m arm.other": np.tile([0.0, 1.0], 20)})
-    assert judge(made, table, cards, seed=1).iloc[0]["drivers"] == "arm.kd (-1.00)"
+    # arm.kd is high in draws 0 to 19, and the claim holds from draw 10 on
+    assert judge(made, table, cards, seed=1).iloc[0]["weakest"] == "high arm.kd (50 %, else 100 %)"
 
 
 def test_patients_are_resampled_where_there_is_one_card():

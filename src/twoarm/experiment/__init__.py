@@ -5,7 +5,8 @@ from __future__ import annotations
 from twoarm.experiment.conduct import Courses, conduct
 from twoarm.experiment.judge import judge
 from twoarm.experiment.plan import Claim, Experiment, read_experiment
-from twoarm.experiment.run import run_experiment, verdict_table
+from twoarm.experiment.run import run_experiment
+from twoarm.experiment.show import told_in, verdict_table
 
 __all__ = [
     "Claim",
@@ -15,5 +16,6 @@ __all__ = [
     "judge",
     "read_experiment",
     "run_experiment",
+    "told_in",
     "verdict_table",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,18 +12,17 @@ import pandas as pd
 import xarray as xr
 
 from twoarm.engine.simulate import simulate
-from twoarm.experiment.plan import Experiment, Given, Group, rung
+from twoarm.experiment.cohort import METHOD, Treated, card_of, model_of, people_of, treat
+from twoarm.experiment.plan import Experiment, rung
 from twoarm.experiment.readouts import read_off
-from twoarm.model import Model
-from twoarm.model.sbml import read_model
-from twoarm.molecule import Molecule, draw_cards, model_parameters, read_molecule
-from twoarm.patients.draw import draw_patients
-from twoarm.patients.population import read_population
-from twoarm.regimen import Regimen, combine
-from twoarm.units import quantity
+from twoarm.experiment.rechallenge import outputs_for, rechallenged
+from twoarm.molecule import draw_cards, read_molecule
+from twoarm.study.folder import read_table, write_table
 
 Backend = Literal["auto", "cpu", "reference"]
 Progress = Callable[[str, float], None]
+_BANDS = ["part", "group", "output", "day", "low", "middle", "high"]
+_WORDS = ["part", "group", "dose"]
 
 
 class Part(NamedTuple):
@@ -48,11 +47,14 @@ class Courses:
         50 and 95 %).
     cards : DataFrame
         A row a draw: entries that differ between draws, as "molecule section.field".
+    people : DataFrame
+        A row a draw and patient: `draw`, `patient`, and the numbers that differ between patients.
     """
 
     values: pd.DataFrame
     curves: pd.DataFrame
     cards: pd.DataFrame
+    people: pd.DataFrame
 
 
 def conduct(
@@ -62,6 +64,7 @@ def conduct(
     patients: int | None = None,
     draws: int | None = None,
     backend: Backend = "auto",
+    keep: Path | None = None,
     progress: Progress | None = None,
 ) -> Courses:
     """Simulate every group of an experiment in the same patients and the same draws of the cards.
@@ -73,16 +76,19 @@ def conduct(
     seed : int
         Seed of patients and cards.
     patients, draws : int, optional
-        How many; left out, as the experiment says. Where no card is an ensemble there is one draw.
+        How many patients a draw, and how many draws; left out, as the experiment says. Where no card is an
+        ensemble there is one draw.
     backend : {"auto", "cpu", "reference"}
         As of `simulate`.
+    keep : Path, optional
+        A folder in which each part is kept as it is done, and from which it is taken if it is there.
     progress : callable, optional
         Told the step and the share done.
 
     Returns
     -------
     Courses
-        Readouts, curves and cards.
+        Readouts, curves, cards and patients.
 
     Raises
     ------
@@ -92,37 +98,88 @@ def conduct(
     Notes
     -----
     Groups are paired: patient 3 of draw 5 is the same patient, and the same quantile of every entry of the
-    cards, in each group. What differs between groups is what the file says.
+    cards, in each group. What differs between groups is what the file says. Each draw has patients of its
+    own, so that a share of the draws speaks for patients too, and it can be told what it hangs on in them.
     """
     count = (draws or experiment.draws) if is_ensemble(experiment) else 1
-    people = cache(partial(_people, n=patients or experiment.patients, seed=seed))
-    visits = _visits(experiment)
+    each = patients or experiment.patients
     parts = list(parts_of(experiment))
     tables, curves = [], []
     for number, part in enumerate(parts):
-        if progress:
-            progress(part.name, number / len(parts))
-        group = experiment.groups[part.group]
-        model = _model(group.model or experiment.model)
-        treated = _cohort(model, people(group.population or experiment.population), group, part, count, seed)
-        run = simulate(
-            model,
-            treated.table,
-            treated.doses,
-            days=float(visits[-1]),
-            visits=visits,
-            outputs=[name for name in _outputs(experiment) if name in model.outputs],
-            backend=backend,
-        )
-        tables.append(_read(experiment, part, treated, run, visits))
-        curves += _bands(experiment, part, run)
+
+        def tell(done: int, of: int, number: int = number, name: str = part.name) -> None:
+            if progress:
+                progress(name, (number + done / of) / len(parts))
+
+        tell(0, 1)
+        found = None if keep is None else _kept(keep, number)
+        if found is None:
+            found = _conduct(experiment, part, each, count, seed, backend, tell)
+            if keep is not None:
+                for name, table in zip(_names(number), found, strict=True):
+                    write_table(table, keep / name, index=False)
+                found = _kept(keep, number) or found  # what is read back is what a resumed run would have
+        tables.append(found[0])
+        curves.append(found[1])
     if progress:
         progress("done", 1.0)
     return Courses(
         pd.concat(tables, ignore_index=True),
-        pd.DataFrame(curves, columns=["part", "group", "output", "day", "low", "middle", "high"]),
+        pd.concat([table for table in curves if len(table)] or curves[:1], ignore_index=True),
         _cards(experiment, count, seed),
+        _differing(people_of(experiment.population, each * count, seed), each),
     )
+
+
+def _conduct(
+    experiment: Experiment,
+    part: Part,
+    each: int,
+    draws: int,
+    seed: int,
+    backend: Backend,
+    tell: Callable[[int, int], None],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Readouts and bands of one part."""
+    group = experiment.groups[part.group]
+    model = model_of(group.model or experiment.model)
+    people = people_of(group.population or experiment.population, each * draws, seed)
+    treated = treat(model, people, group, part.dose, draws=draws, seed=seed)
+    visits = _visits(experiment)
+    run = simulate(
+        model,
+        treated.table,
+        treated.doses,
+        days=float(visits[-1]),
+        visits=visits,
+        outputs=[name for name in _outputs(experiment) if name in model.outputs],
+        backend=backend,
+        progress=tell,
+    )
+    values = _read(experiment, part, treated, run, visits)
+    if experiment.rechallenge:
+        out = np.zeros(len(values), dtype=bool)
+        if experiment.endpoint:
+            read = experiment.readouts[experiment.endpoint.readout]
+            out = values[experiment.endpoint.readout].to_numpy(float) < read.end
+        second = rechallenged(experiment.rechallenge, model, treated, run, out, backend=backend)
+        values = pd.concat([values, second], axis=1)
+    return values, pd.DataFrame(_bands(experiment, part, run), columns=_BANDS)
+
+
+def _names(number: int) -> tuple[str, str]:
+    return f"part-{number:02d}.csv", f"part-{number:02d}-curves.csv"
+
+
+def _kept(folder: Path, number: int) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    values, curves = (folder / name for name in _names(number))
+    if not (values.is_file() and curves.is_file()):
+        return None
+    tables = read_table(values), read_table(curves)
+    for table in tables:
+        for name in {*_WORDS} & {*table}:
+            table[name] = table[name].fillna("").astype(str)
+    return tables
 
 
 def parts_of(experiment: Experiment) -> Iterator[Part]:
@@ -147,90 +204,7 @@ def parts_of(experiment: Experiment) -> Iterator[Part]:
 
 def is_ensemble(experiment: Experiment) -> bool:
     """Whether any molecule of an experiment is known as a range only."""
-    return any(_card(given).is_ensemble for group in experiment.groups.values() for given in group.given)
-
-
-class _Treated(NamedTuple):
-    """Everybody of one part: their parameters, their doses, and which draw and patient they are."""
-
-    table: pd.DataFrame
-    doses: pd.DataFrame | None
-    draw: np.ndarray
-    patient: np.ndarray
-    amount: np.ndarray
-
-
-def _cohort(model: Model, people: pd.DataFrame, group: Group, part: Part, draws: int, seed: int) -> _Treated:
-    cards = [_card(given) for given in group.given]
-    drawn = [draw_cards(card, draws, seed) for card in cards]
-    tables, rows, amounts = [], [], []
-    for draw in range(draws):
-        table = people.set_index(pd.RangeIndex(draw * len(people), (draw + 1) * len(people), name="patient"))
-        regimens = combine(
-            *(
-                _regimen(given, card, entries.loc[draw].to_dict(), part.dose if first == 0 else given.dose)
-                for first, (given, card, entries) in enumerate(zip(group.given, cards, drawn, strict=True))
-            )
-        )
-        own = [regimen.parameters(table) for regimen in regimens]
-        added = pd.concat(own, axis=1) if own else pd.DataFrame(index=table.index)
-        tables.append(
-            pd.concat([table, added.drop(columns=table.columns.intersection(added.columns))], axis=1)
-        )
-        rows += [regimen.dose_rows(table) for regimen in regimens]
-        amounts.append(regimens[0].amounts_of(part.dose, table) if regimens else np.zeros(len(table)))
-    whole = pd.concat(tables)
-    for name, value in _set_by_hand(group).items():
-        whole[name] = value
-    known = {*model.parameters, *model.states}
-    whole.attrs = {"covariates": [name for name in whole if name not in known]}
-    return _Treated(
-        whole,
-        pd.concat(rows, ignore_index=True) if rows else None,
-        np.repeat(np.arange(draws), len(people)),
-        np.tile(people.index.to_numpy(), draws),
-        np.concatenate(amounts),
-    )
-
-
-def _regimen(given: Given, card: Molecule, draw: dict[object, float], dose: str) -> Regimen:
-    return Regimen(
-        card,
-        dose,
-        given.every,
-        start_day=given.start_day,
-        priming=given.priming,
-        loading=given.loading,
-        infusion=given.infusion,
-        max_doses=given.max_doses,
-        max_duration=given.max_duration,
-        route=given.route,
-        slot=given.slot,
-        draw=draw,
-    )
-
-
-def _card(given: Given) -> Molecule:
-    card = read_molecule(given.molecule).without(*given.without)
-    return card.with_values(given.with_values) if given.with_values else card
-
-
-def _set_by_hand(group: Group) -> dict[str, float]:
-    chosen = {name: number.value for name, number in group.parameters.items()}
-    if group.residue is None:
-        return chosen
-    prior = read_molecule(group.residue.molecule)
-    level = quantity(group.residue.level, "nM", what="level", whose=prior.name, at_least=0)
-    return {**model_parameters(prior, "competitor"), "competitor_central_0": level, **chosen}
-
-
-@cache
-def _model(name: str) -> Model:
-    return read_model(name)
-
-
-def _people(population: str, n: int, seed: int) -> pd.DataFrame:
-    return draw_patients(read_population(population), n, seed)
+    return any(card_of(given).is_ensemble for group in experiment.groups.values() for given in group.given)
 
 
 def _visits(experiment: Experiment) -> np.ndarray:
@@ -240,11 +214,13 @@ def _visits(experiment: Experiment) -> np.ndarray:
 
 def _outputs(experiment: Experiment) -> list[str]:
     names = [name for readout in experiment.readouts.values() for name in readout.outputs]
+    if experiment.rechallenge:
+        names += outputs_for(experiment.rechallenge)
     return list(dict.fromkeys([*names, *experiment.figure.curves]))
 
 
 def _read(
-    experiment: Experiment, part: Part, treated: _Treated, run: xr.Dataset, visits: np.ndarray
+    experiment: Experiment, part: Part, treated: Treated, run: xr.Dataset, visits: np.ndarray
 ) -> pd.DataFrame:
     table = pd.DataFrame(
         {
@@ -282,7 +258,15 @@ def _cards(experiment: Experiment, draws: int, seed: int) -> pd.DataFrame:
     columns: dict[str, pd.Series] = {}
     for name in names:
         card = read_molecule(name)
-        table = draw_cards(card, draws, seed)
+        table = draw_cards(card, draws, seed, method=METHOD)
         drawn = [field for field, entry in card.entries().items() if entry.is_drawn]
         columns |= {f"{card.name} {field}": table[field] for field in drawn}
     return pd.DataFrame(columns, index=pd.RangeIndex(draws, name="draw"))
+
+
+def _differing(people: pd.DataFrame, each: int) -> pd.DataFrame:
+    """Keep the numbers that are not the same in every patient."""
+    numbers = people.select_dtypes("number")
+    kept = numbers.loc[:, numbers.nunique() > 1].reset_index(drop=True)
+    place = np.arange(len(kept))
+    return pd.concat([pd.DataFrame({"draw": place // each, "patient": place % each}), kept], axis=1)

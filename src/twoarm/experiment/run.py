@@ -1,23 +1,36 @@
-"""Run one experiment into a folder: tables, verdicts, one figure and the page."""
+"""Run one experiment into a folder: tables, verdicts, figures and the page."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from twoarm import catalog
-from twoarm.experiment.conduct import Backend, Courses, Progress, conduct, parts_of
+from twoarm.experiment import outlived, show
+from twoarm.experiment.conduct import Backend, Courses, Progress, conduct, is_ensemble
+from twoarm.experiment.fragile import fragility
 from twoarm.experiment.judge import judge
 from twoarm.experiment.plan import Experiment, read_experiment
 from twoarm.model.sbml import read_model
+from twoarm.patients.population import read_population
 from twoarm.report import Outcome, render_experiment
 from twoarm.study.folder import check_writable, write_record, write_table, write_whole
 
-VALUES, VERDICTS, CARDS, CURVES = "courses.csv", "verdicts.csv", "cards.csv", "curves.csv"
-RECORD, FIGURE, PAGE = "experiment.json", "figure.svg", "experiment.html"
+VALUES, VERDICTS, CARDS, CURVES, PEOPLE = (
+    "courses.csv",
+    "verdicts.csv",
+    "cards.csv",
+    "curves.csv",
+    "patients.csv",
+)
+FRAGILE, RECORD, FIGURE, PAGE = "fragile.csv", "experiment.json", "figure.svg", "experiment.html"
+_PARTS = ".parts-"
 
 
 def run_experiment(
@@ -37,7 +50,8 @@ def run_experiment(
     name : str or Path
         An experiment of the library, or a file.
     folder : str or Path
-        Where `experiment.html`, `verdicts.csv` and the rest go.
+        Where `experiment.html`, `verdicts.csv` and the rest go. Groups that an interrupted run of the same
+        experiment has finished are taken from it.
     seed : int
         Same seed, same numbers.
     patients, draws : int, optional
@@ -70,141 +84,91 @@ def run_experiment(
     experiment = read_experiment(name)
     folder = Path(folder)
     check_writable(folder / PAGE)
+    plan = _plan(experiment, seed, patients or experiment.patients, draws or experiment.draws)
+    key = hashlib.sha256(json.dumps({**plan, "backend": backend}, sort_keys=True).encode()).hexdigest()
     courses = conduct(
-        experiment, seed=seed, patients=patients, draws=draws, backend=backend, progress=progress
+        experiment,
+        seed=seed,
+        patients=patients,
+        draws=draws,
+        backend=backend,
+        keep=folder / f"{_PARTS}{key[:12]}",
+        progress=progress,
     )
-    verdicts = judge(experiment, courses.values, courses.cards, seed=seed)
-    for table, file in (
-        (courses.values, VALUES),
-        (verdicts, VERDICTS),
-        (courses.curves, CURVES),
-        (courses.cards.reset_index(), CARDS),
-    ):
+    fragile = fragility(experiment, courses.values, courses.cards, courses.people)
+    verdicts = judge(experiment, courses.values, courses.cards, seed=seed, fragile=fragile)
+    tables = {
+        VALUES: courses.values,
+        VERDICTS: verdicts,
+        CURVES: courses.curves,
+        CARDS: courses.cards.reset_index(),
+        PEOPLE: courses.people,
+        FRAGILE: fragile,
+    }
+    told = _tell(experiment, courses, verdicts, seed)
+    for file, table in {**tables, **{f"{title}.csv": table for title, table in told.items()}}.items():
         write_table(table, folder / file, index=False)
-    record = _record(experiment, name, courses, seed)
+    record = {**plan, "courses": len(courses.values)}
     write_record(record, folder / RECORD)
-    drawing = _draw(experiment, courses, verdicts)
-    write_whole(folder / FIGURE, lambda place: place.write_text(drawing, encoding="utf-8"))
+    drawings = show.draw(experiment, courses, verdicts, told)
+    for number, drawing in enumerate(drawings):
+        file = FIGURE if not number else f"figure-{number + 1}.svg"
+        _write_text(drawing, folder / file)
     page = render_experiment(
         Outcome(
             title=experiment.title,
             question=experiment.question,
             verdicts=verdicts,
-            groups=summarize(experiment, courses.values),
-            svg=drawing,
+            groups=show.summarize(experiment, courses.values),
+            svg=drawings[0],
             limits=experiment.limits,
             provenance={key: str(value) for key, value in record.items()},
+            animals=drawings[1] if len(drawings) > 1 else "",
+            told=told,
         )
     )
-    write_whole(folder / PAGE, lambda place: place.write_text(page, encoding="utf-8"))
+    _write_text(page, folder / PAGE)
+    for parts in folder.glob(f"{_PARTS}*"):
+        shutil.rmtree(parts, ignore_errors=True)
     return verdicts
 
 
-def verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Say the verdicts in a small table of text.
-
-    Parameters
-    ----------
-    verdicts : DataFrame
-        From `run_experiment`.
-
-    Returns
-    -------
-    DataFrame of str
-        Claim, number with 90 % of the draws, share in which it holds, verdict, rule, what it goes with.
-    """
-    return pd.DataFrame(
-        {
-            "claim": verdicts["claim"],
-            "number": [
-                f"{row.middle:.3g} ({row.low:.3g} to {row.high:.3g})" for row in verdicts.itertuples()
-            ],
-            "holds in": [f"{100 * share:.0f} %" for share in verdicts["holds"]],
-            "verdict": verdicts["verdict"],
-            "stated in advance": verdicts["rule"],
-            "goes with": verdicts["drivers"],
-        }
-    )
+def _write_text(text: str, path: Path) -> None:
+    write_whole(path, lambda place: place.write_text(text, encoding="utf-8"))
 
 
-def summarize(experiment: Experiment, values: pd.DataFrame) -> pd.DataFrame:
-    """Put every readout of every group into one row: median, 5 and 95 % of patients and draws.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        What was read.
-    values : DataFrame
-        As `Courses.values`.
-
-    Returns
-    -------
-    DataFrame
-        `group` (its title, with the dose of a ladder), `readout`, `unit`, `amount` (mean, nmol), `part`,
-        `low`, `middle`, `high`.
-    """
-    parts = dict(tuple(values.groupby("part")))
-    rows = []
-    for part in parts_of(experiment):
-        group = experiment.groups[part.group]
-        title = f"{group.title}: {part.dose}" if group.doses else group.title
-        table = parts[part.name]
-        for name, readout in experiment.readouts.items():
-            low, middle, high = table[name].quantile([0.05, 0.5, 0.95])
-            rows.append(
-                (title, readout.label, readout.unit, table["amount"].mean(), part.name, low, middle, high)
-            )
-    columns = ["group", "readout", "unit", "amount", "part", "low", "middle", "high"]
-    return pd.DataFrame(rows, columns=columns)
+def _tell(
+    experiment: Experiment, courses: Courses, verdicts: pd.DataFrame, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Tables of what animals tell, by file name; empty for other experiments."""
+    told: dict[str, pd.DataFrame] = {}
+    if experiment.inhibition:
+        told["inhibition"] = outlived.inhibition(experiment, courses.values, seed=seed)
+    if experiment.endpoint:
+        told["survival-curves"], told["survival"] = outlived.survival(experiment, courses.values)
+    if experiment.rechallenge:
+        told["second-tumors"] = outlived.second_tumors(experiment, courses.values)
+    if experiment.published:
+        told["published"] = outlived.compared(experiment, verdicts)
+    return told
 
 
-def _draw(experiment: Experiment, courses: Courses, verdicts: pd.DataFrame) -> str:
-    from twoarm import figures
-
-    figure = figures.experiment(verdicts, _curves(experiment, courses), _ladders(experiment, courses))
-    return figures.svg(figure, name=experiment.name, alt=f"{experiment.title}: claims, curves and doses")
-
-
-def _curves(experiment: Experiment, courses: Courses) -> pd.DataFrame:
-    """Curves of the figure by title; of a ladder, the dose of the group's own first."""
-    units = read_model(experiment.model).units
-    shown = {}
-    for part in parts_of(experiment):
-        group = experiment.groups[part.group]
-        if not group.doses or (group.given and part.dose == group.given[0].dose):
-            shown[part.name] = group.title
-    table = courses.curves[courses.curves["part"].isin(shown)]
-    if experiment.figure.end is not None:
-        table = table[table["day"] <= experiment.figure.end]
-    return table.assign(
-        group=table["part"].map(shown),
-        unit=table["output"].map(lambda name: units.get(name, "")),
-        output=table["output"].map(experiment.figure.curves),
-    )
-
-
-def _ladders(experiment: Experiment, courses: Courses) -> pd.DataFrame:
-    """Readouts along the doses; a group with one dose is one point beside them."""
-    table = summarize(experiment, courses.values)
-    groups = {part.name: part.group for part in parts_of(experiment) if experiment.groups[part.group].given}
-    labels = {experiment.readouts[name].label for name in experiment.figure.ladders}
-    table = table[table["part"].isin(groups) & table["readout"].isin(labels)]
-    return table.assign(group=table["part"].map(lambda part: experiment.groups[groups[part]].title))
-
-
-def _record(experiment: Experiment, name: str | Path, courses: Courses, seed: int) -> dict[str, Any]:
-    molecules = sorted({given.molecule for group in experiment.groups.values() for given in group.given})
-    files = {"experiment": catalog.find("experiments", name)} | {
-        molecule: catalog.find("molecules", molecule) for molecule in molecules
-    }
+def _plan(experiment: Experiment, seed: int, patients: int, draws: int) -> dict[str, Any]:
+    """Say what makes an experiment: its numbers, and a digest of all that it reads."""
+    groups = experiment.groups.values()
+    molecules = sorted({given.molecule for group in groups for given in group.given})
+    molecules += sorted({group.residue.molecule for group in groups if group.residue} - {*molecules})
+    populations = sorted({experiment.population, *(g.population for g in groups if g.population)})
+    models = sorted({experiment.model, *(group.model for group in groups if group.model)})
     return {
         "experiment": experiment.name,
-        "model": read_model(experiment.model).digest,
         "population": experiment.population,
-        "patients": int(courses.values["patient"].nunique()),
-        "draws": int(courses.values["draw"].nunique()),
-        "courses": len(courses.values),
+        "patients": patients,
+        "draws": draws if is_ensemble(experiment) else 1,
         "seed": seed,
         "version": importlib.metadata.version("twoarm"),
-        **{f"digest of {key}": catalog.digest(path) for key, path in files.items()},
+        "digest of experiment": experiment.digest,
+        **{f"digest of model {name}": read_model(name).digest for name in models},
+        **{f"digest of {name}": read_population(name).digest for name in populations},
+        **{f"digest of {name}": catalog.digest(catalog.find("molecules", name)) for name in molecules},
     }

@@ -11,6 +11,7 @@ from .animals import animals
 from .curves import bands, biomarkers, exposure, selectivity
 from .designation import designation
 from .experiment import experiment
+from .fit import contraction, fitted_curves
 from .flow import consort
 from .forest import hazard_ratios, predicted_published, subgroups, uncertainty
 from .incidence import cumulative_incidence
@@ -25,10 +26,12 @@ __all__ = [
     "bands",
     "biomarkers",
     "consort",
+    "contraction",
     "cumulative_incidence",
     "designation",
     "experiment",
     "exposure",
+    "fitted_curves",
     "hazard_ratios",
     "kaplan_meier",
     "predicted_published",

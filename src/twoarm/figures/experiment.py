@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,8 @@ _SIDES = (
 )
 _COLUMNS = 3
 _LETTERS = 62
+_MOST_BANDS = 5
+_DASHES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.3)))
 
 
 def experiment(
@@ -75,10 +78,10 @@ def experiment(
         upper, *lower = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         _draw_claims(upper.subplots(), verdicts)
         if lower:
-            colors = arm_colors([*curves["group"], *ladders["group"]])
+            looks = _looks([*curves["group"], *ladders["group"]])
             spots = lower[0].subplots(rows, min(_COLUMNS, len(panels)), squeeze=False).ravel()
             for axes, (label, part, x, words) in zip(spots, panels, strict=False):
-                _draw_panel(axes, str(label), part, x, words, colors)
+                _draw_panel(axes, str(label), part, x, words, looks)
             for axes in spots[len(panels) :]:
                 axes.set_visible(False)
             handles, labels = spots[0].get_legend_handles_labels()
@@ -90,6 +93,17 @@ def experiment(
                 labelcolor="linecolor",
             )
     return figure
+
+
+def _looks(groups: Sequence[object]) -> dict[str, tuple[str, Any]]:
+    """Color and dashes of each group: where colors come again, dashes tell them apart."""
+    colors = arm_colors(groups)
+    seen: list[str] = []
+    looks: dict[str, tuple[str, Any]] = {}
+    for name, color in colors.items():
+        looks[name] = color, _DASHES[min(seen.count(color), len(_DASHES) - 1)]
+        seen.append(color)
+    return looks
 
 
 def _draw_claims(axes: Axes, verdicts: pd.DataFrame) -> None:
@@ -123,12 +137,15 @@ def _short(value: float) -> str:
 
 
 def _draw_panel(
-    axes: Axes, label: str, part: pd.DataFrame, x: str, words: str, colors: dict[str, str]
+    axes: Axes, label: str, part: pd.DataFrame, x: str, words: str, looks: dict[str, tuple[str, Any]]
 ) -> None:
+    crowded = part["group"].nunique() > _MOST_BANDS  # bands over bands say nothing
     for group, points in part.groupby("group", sort=False):
-        color, line = colors[str(group)], points.sort_values(x)
+        (color, dashes), line = looks[str(group)], points.sort_values(x)
         at = line[x].to_numpy(float)
-        if len(at) > 1:
+        if len(at) > 1 and crowded:
+            pass
+        elif len(at) > 1:
             axes.fill_between(at, line["low"], line["high"], color=tint(color, 0.16), linewidth=0)
         else:
             axes.vlines(at, line["low"], line["high"], color=tint(color, 0.5), linewidth=2.5)
@@ -139,6 +156,7 @@ def _draw_panel(
             markersize=3.4,
             markeredgecolor=PAPER,
             color=color,
+            linestyle=dashes,
             label=str(group),
         )
     unit = str(part["unit"].iloc[0])
