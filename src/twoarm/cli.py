@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twoarm import __version__
+from twoarm.cli_calibrate import calibrate
 from twoarm.cli_cells import fit, response
 from twoarm.cli_designate import designate
 from twoarm.cli_simulate import simulate
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command()(simulate)
 app.command()(response)
 app.command()(fit)
+app.command()(calibrate)
 app.command()(designate)
 
 

@@ -15,6 +15,7 @@ from .fit import contraction, fitted_curves
 from .flow import consort
 from .forest import hazard_ratios, predicted_published, subgroups, uncertainty
 from .incidence import cumulative_incidence
+from .matter import tornado, worth
 from .response import spider, waterfall
 from .style import arm_colors, svg
 from .survival import kaplan_meier, survival_range
@@ -41,6 +42,8 @@ __all__ = [
     "survival_range",
     "svg",
     "swimmer",
+    "tornado",
     "uncertainty",
     "waterfall",
+    "worth",
 ]

@@ -1,4 +1,4 @@
-"""A calibration file: which numbers of a population are fitted, to which published facts, over which cohorts."""
+"""A calibration file: which numbers of a population are fitted, to which facts, over which cohorts."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class _Said(Card):
 class Parameter(_Said):
     """One number that is fitted: where it stands, and what is known of it before.
 
-    `value` is the prior median and `low` to `high` its central 95 %, normal on the scale. `how` is "set" where
-    the fields take the value, "times" where each field is multiplied by it.
+    `value` is the prior median and `low` to `high` its central 95 %, normal on the scale. `how` is "set"
+    where the fields take the value, "times" where each field is multiplied by it.
     """
 
     fields: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -53,7 +53,7 @@ class Parameter(_Said):
             raise ValueError("the value lies between low and high")
         if self.scale == "log" and self.low <= 0:
             raise ValueError('on the scale "log" low is above 0')
-        if self.scale == "logit" and not (0 < self.low and self.high < 1):
+        if self.scale == "logit" and not (self.low > 0 and self.high < 1):
             raise ValueError('on the scale "logit" low and high lie between 0 and 1')
         return self
 
@@ -95,7 +95,7 @@ class Target(_Said):
     kind: Literal["curve", "rates", "lesions"]
     cohort: str
     evidence: str
-    select: dict[str, str] = {}
+    select: dict[str, str] = Field(default_factory=dict)
     endpoint: str = ""
     ids: tuple[str, ...] = ()
     months: tuple[float, ...] = ()

@@ -1,4 +1,4 @@
-"""Cohorts of one member of the ensemble, conducted by the trial's own rules, on a model without what never moves."""
+"""Cohorts of one member, by the trial's own rules, on a model without what never moves."""
 
 from __future__ import annotations
 
@@ -169,14 +169,14 @@ def draw_people(scene: Scene, member: Member, n: int, seed: int) -> pd.DataFrame
         As `draw_patients` gives, labeled by candidate: a patient who is refused in one member shifts nobody's
         chance in another.
     """
-    rules, kept, drawn = member.population.plausibility, [], 0
-    while sum(map(len, kept)) < n:
-        table = draw_candidates(member.population, drawn, n - sum(map(len, kept)) + 4, seed, "sobol")
+    rules, kept, drawn = member.population.plausibility, [pd.DataFrame()], 0
+    while (missing := n - sum(len(part) for part in kept)) > 0:
+        table = draw_candidates(member.population, drawn, missing + 4, seed, "sobol")
         drawn += len(table)
         table = table[plausible_columns(table, rules).all(axis=1)]
         grown = plausible_outputs(table, rules, partial(_leave_alone, scene.untreated))
         kept.append(table[grown.all(axis=1)])
-    people = pd.concat(kept).iloc[:n].rename_axis("patient")
+    people = pd.concat(kept[1:]).iloc[:n].rename_axis("patient")
     attributes = table.attrs
     people.attrs = {name: attributes[name] for name in ("covariates", "prior_antibody")}
     return people
@@ -186,7 +186,9 @@ def _leave_alone(model: Model, patients: pd.DataFrame, days: Any, outputs: Any) 
     """Follow patients who are given nothing."""
     own = patients[[name for name in patients if name in _used(model)]]
     own.attrs = {}
-    return simulate(model, own, days=max(days), visits=sorted(days), outputs=outputs, workers=1, failed="mask")
+    return simulate(
+        model, own, days=max(days), visits=sorted(days), outputs=outputs, workers=1, failed="mask"
+    )
 
 
 def _advance(used: set[str], model: Model, patients: pd.DataFrame, doses: Any, **how: Any) -> xr.Dataset:

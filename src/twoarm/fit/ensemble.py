@@ -130,7 +130,7 @@ def misfits(simulated: np.ndarray, published: np.ndarray, variance: np.ndarray) 
 
 
 def weigh(z: np.ndarray, misfit: np.ndarray, *, least: float = 0.5) -> np.ndarray:
-    """Importance weights of the last ensemble, as far as its size allows.
+    """Weigh the last ensemble by importance, as far as its size allows.
 
     Parameters
     ----------

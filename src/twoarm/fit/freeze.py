@@ -1,4 +1,4 @@
-"""Freeze a fitted population: files that nothing downstream touches, with the hash of everything they rest on."""
+"""Freeze a fitted population: files that nothing downstream touches, and hashes of what they rest on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pandas as pd
 import twoarm
 from twoarm import catalog
 from twoarm.fit.knobs import fields_of, read_texts, values_at
+from twoarm.fit.report import write_report
 from twoarm.fit.run import Fitted
 from twoarm.frozen.fields import Texts, read_field
 from twoarm.frozen.read import ENSEMBLE, OUTCOMES, POPULATION, RECORD, with_fields
@@ -51,19 +52,19 @@ def freeze(fitted: Fitted, name: str, folder: Path) -> Path:
     said = f"fitted to {calibration.name}, prior: {calibration.population}"
     central = _noted(with_fields(texts, middle), middle, said)
     weights = fitted.weights[kept] / fitted.weights[kept].sum()
-    evidence: dict[str, dict[str, str]] = {}
-    for reading in fitted.readings:
-        for mark in reading.rows if reading.fitted else ():
-            evidence.setdefault(mark.table, {})[mark.row] = mark.digest
     record = {
         "name": name,
         "title": calibration.title,
         "status": "fitted",
         "calibration": calibration.name,
         "fit": {**fitted.facts, "steps": [round(step, 4) for step in fitted.steps]},
-        "library": library_of(calibration.model, calibration.population, calibration.outcomes, calibration.cohorts)
-        | {"calibrations": {calibration.name: catalog.digest(catalog.find("calibrations", calibration.name))}},
-        "evidence": evidence,
+        "library": library_of(
+            calibration.model, calibration.population, calibration.outcomes, calibration.cohorts
+        )
+        | {
+            "calibrations": {calibration.name: catalog.digest(catalog.find("calibrations", calibration.name))}
+        },
+        "evidence": _evidence_of(fitted),
     }
     return _write(name, folder, central, pd.DataFrame(rows).assign(weight=weights), record)
 
@@ -94,7 +95,8 @@ def freeze_carried(
     Notes
     -----
     Each field moves by what the fit moved it by, on the scale of its parameter (a ratio, or a difference of
-    logits). What tells the two populations apart stays the difference of their priors, which nothing measured.
+    logits). What tells the two populations apart stays the difference of their priors, which nothing
+    measured.
     """
     source, target = read_texts(fitted.calibration), _texts_of(population, outcomes)
     kept = np.flatnonzero(fitted.weights > 0)
@@ -102,10 +104,6 @@ def freeze_carried(
     middle = _rounded(_carried(fitted, source, target, fitted.weights @ fitted.z[-1], kept_apart))
     said = f"carried over from the fit to {fitted.calibration.name}, prior: {population}"
     weights = fitted.weights[kept] / fitted.weights[kept].sum()
-    evidence: dict[str, dict[str, str]] = {}
-    for reading in fitted.readings:
-        for mark in reading.rows if reading.fitted else ():
-            evidence.setdefault(mark.table, {})[mark.row] = mark.digest
     record = {
         "name": name,
         "title": target.population["description"],
@@ -114,7 +112,7 @@ def freeze_carried(
         "kept_apart": list(kept_apart),
         "fit": {**fitted.facts, "steps": [round(step, 4) for step in fitted.steps]},
         "library": library_of(fitted.calibration.model, population, outcomes, fitted.calibration.cohorts),
-        "evidence": evidence,
+        "evidence": _evidence_of(fitted),
     }
     central = _noted(with_fields(target, middle), middle, said)
     return _write(name, folder, central, pd.DataFrame(rows).assign(weight=weights), record)
@@ -148,6 +146,15 @@ def freeze_prior(name: str, folder: Path, *, population: str, outcomes: str, mod
     return _write(name, folder, texts, pd.DataFrame({"weight": [1.0]}), record)
 
 
+def _evidence_of(fitted: Fitted) -> dict[str, dict[str, str]]:
+    """Hash of every row that was fitted to, by table and row."""
+    found: dict[str, dict[str, str]] = {}
+    for reading in fitted.readings:
+        for mark in reading.rows if reading.fitted else ():
+            found.setdefault(mark.table, {})[mark.row] = mark.digest
+    return found
+
+
 def library_of(
     model: str, population: str, outcomes: str, cohorts: Mapping[str, Any]
 ) -> dict[str, dict[str, str]]:
@@ -179,11 +186,14 @@ def library_of(
         "protocols": protocols,
         "molecules": sorted(molecules),
     }
-    return {kind: {name: catalog.digest(catalog.find(kind, name)) for name in each} for kind, each in names.items()}
+    return {
+        kind: {name: catalog.digest(catalog.find(kind, name)) for name in each}
+        for kind, each in names.items()
+    }
 
 
 def _parts(model: str) -> list[str]:
-    """The model file and those it imports."""
+    """Name the model file and those it imports."""
     found, waiting = [], [model]
     while waiting:
         name = waiting.pop(0)
@@ -195,7 +205,7 @@ def _parts(model: str) -> list[str]:
 
 
 def _parents(kind: str, name: str) -> list[str]:
-    """A file and those it extends."""
+    """Name a file and those it extends."""
     found = [name]
     while parent := catalog.read_toml(catalog.find(kind, found[-1])).get("extends"):
         found.append(Path(str(parent)).stem)
@@ -206,7 +216,10 @@ def _texts_of(population: str, outcomes: str) -> Texts:
     from twoarm.patients.inherit import inherited
     from twoarm.trial.outcomes import outcomes_text
 
-    texts = Texts(inherited(catalog.find("populations", population))[0], outcomes_text(catalog.find("outcomes", outcomes)))
+    texts = Texts(
+        inherited(catalog.find("populations", population))[0],
+        outcomes_text(catalog.find("outcomes", outcomes)),
+    )
     for text in texts:
         text.pop("extends", None)
     return texts
@@ -259,24 +272,53 @@ def _noted(texts: Texts, values: Mapping[str, float], said: str) -> Texts:
         if field.startswith("outcomes:"):
             section, key = field.removeprefix("outcomes:").split(".")
             table = texts.outcomes[section][key]
-            texts.outcomes[section][key] = {**table, "tuned": True, "note": f"{said}; {table.get('note', '')}".rstrip("; ")}
+            texts.outcomes[section][key] = {
+                **table,
+                "tuned": True,
+                "note": f"{said}; {table.get('note', '')}".rstrip("; "),
+            }
     return texts
 
 
 def _write(name: str, folder: Path, texts: Texts, ensemble: pd.DataFrame, record: dict[str, Any]) -> Path:
     """Write the files, the record last: it says done."""
     place = folder / name
-    head = f"Frozen: {record['status']}. Made by `twoarm calibrate`; not to be edited, a changed file is refused."
+    head = f"Frozen: {record['status']}. Made by `twoarm calibrate`; a changed file is refused."
     population = {**texts.population, "name": name}
     outcomes = {**texts.outcomes, "name": name, "status": f"frozen; {record['status']}"}
     for file, tables in ((POPULATION, population), (OUTCOMES, outcomes)):
-        text = toml_text(tables, head=head)
-        write_whole(place / file, lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+        _write_text(place / file, toml_text(tables, head=head))
     write_table(ensemble.rename_axis("member"), place / ENSEMBLE)
     files = {file: catalog.digest(place / file) for file in (POPULATION, OUTCOMES, ENSEMBLE)}
     made = {"date": datetime.now(UTC).date().isoformat(), "twoarm": twoarm.__version__}
     order = {key: value for key, value in record.items() if not isinstance(value, Mapping)}
     tables = {key: value for key, value in record.items() if isinstance(value, Mapping)}
-    text = toml_text({**order, **made, "files": files, **tables}, head=head)
-    write_whole(place / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
+    _write_text(place / RECORD, toml_text({**order, **made, "files": files, **tables}, head=head))
+    return place
+
+
+def _write_text(path: Path, text: str) -> None:
+    write_whole(path, lambda place: place.write_text(text, encoding="utf-8"))
+
+
+def freeze_into_library(fitted: Fitted, name: str, tables: Mapping[str, pd.DataFrame]) -> Path:
+    """Freeze a fit in the library, with its report beside it.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        From `twoarm.fit.run.calibrate`.
+    name : str
+        Of the frozen population.
+    tables : mapping of str to DataFrame
+        From `twoarm.fit.told.write_told`.
+
+    Returns
+    -------
+    Path
+        The folder `library/frozen/NAME`.
+    """
+    folder = Path(catalog.__file__).parent / "library" / "frozen"
+    place = freeze(fitted, name, folder)
+    write_report(fitted, tables, place / "report")
     return place

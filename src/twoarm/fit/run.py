@@ -1,4 +1,4 @@
-"""Run a fit: cost first, then member after member in all processes, each kept on disk, until the time is over."""
+"""Run a fit: cost first, then member after member in all processes, each kept on disk."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ def calibrate(
     with _Crew(name, workers) as crew:
         while True:
             last = not plan
-            found, cost = crew.run(folder, z[-1], len(steps), last, patients, seed, say, (len(steps), iterations))
+            found, cost = crew.run(
+                folder, z[-1], len(steps), last, patients, seed, say, (len(steps), iterations)
+            )
             simulated.append(found)
             if last:
                 break
@@ -134,14 +136,21 @@ def calibrate(
             plan = _fitting_in(plan, left, cost)
             step = plan.pop(0)
             draws = generator(seed, "fit, perturbed data", replicate=len(steps))
-            z.append(
-                kalman_step(z[-1], found[:, fitted], published[fitted], variance[fitted], step, draws)
-            )
+            z.append(kalman_step(z[-1], found[:, fitted], published[fitted], variance[fitted], step, draws))
             steps.append(step)
     misfit = misfits(simulated[-1][:, fitted], published[fitted], variance[fitted])
     seconds = time.monotonic() - started
-    facts = {"seed": seed, "members": members, "patients": patients, "seconds": round(seconds, 1)}
-    facts |= {"workers": workers, "steps": steps, "cohorts": members * len(simulated) * len(calibration.cohorts)}
+    facts: dict[str, Any] = {
+        "seed": seed,
+        "members": members,
+        "patients": patients,
+        "seconds": round(seconds, 1),
+    }
+    facts |= {
+        "workers": workers,
+        "steps": steps,
+        "cohorts": members * len(simulated) * len(calibration.cohorts),
+    }
     return Fitted(calibration, readings, z, simulated, weigh(z[-1], misfit), variance, steps, facts)
 
 
@@ -154,7 +163,12 @@ def _fitting_in(plan: list[float], left: float, cost: float) -> list[float]:
 
 
 def _plan(
-    calibration: Calibration, name: str | Path, readings: Sequence[Reading], members: int, patients: int, seed: int
+    calibration: Calibration,
+    name: str | Path,
+    readings: Sequence[Reading],
+    members: int,
+    patients: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Say what makes this fit this fit: two with the same plan have the same numbers."""
     return {
@@ -207,7 +221,7 @@ class _Crew:
         say: Progress,
         place: tuple[int, int],
     ) -> tuple[np.ndarray, float]:
-        """Simulate every member; those that are on disk are read. Gives the numbers, and the seconds it took."""
+        """Simulate every member; those on disk are read. Gives the numbers, and the seconds it took."""
         started = time.monotonic()
         room = folder / ("posterior" if last else f"iteration-{iteration}")
         found: dict[int, np.ndarray] = {}
@@ -222,14 +236,18 @@ class _Crew:
         for done, (member, values, reason) in enumerate(self._each(z, missing, patients, seed + base), 1):
             found[member] = values
             reasons += [reason] if reason else []
-            write_record({"z": list(map(float, z[member])), "g": list(map(float, values))}, _file(room, member))
+            write_record(
+                {"z": list(map(float, z[member])), "g": list(map(float, values))}, _file(room, member)
+            )
             cost = (time.monotonic() - started) / done * (len(z) - ready)
             done_so_far = (place[0] + (ready + done) / len(z)) / (place[1] + 1)
             say(_told(last, iteration, ready + done, len(z), cost, place), min(done_so_far, 1.0))
         simulated = np.array([found[member] for member in range(len(z))])
         failed = int((~np.isfinite(simulated).all(axis=1)).sum())
         if failed > _SHARE_THAT_MUST_RUN * len(z):
-            raise FitFailedError(failed=failed, members=len(z), reason=reasons[0] if reasons else "not a number")
+            raise FitFailedError(
+                failed=failed, members=len(z), reason=reasons[0] if reasons else "not a number"
+            )
         whole = (time.monotonic() - started) * len(z) / max(len(missing), 1)
         return simulated, whole
 

@@ -159,7 +159,7 @@ def simulated(readings: Sequence[Reading], seen: Seen) -> np.ndarray:
 
 
 def lesion_changes(seen: Seen) -> dict[str, np.ndarray]:
-    """Changes of one target lesion a patient, chosen as the published series were.
+    """Give the changes of one target lesion a patient, chosen as the published series were.
 
     Parameters
     ----------
@@ -203,15 +203,19 @@ def _readings(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
     horizon = float(np.floor(seen.protocol.follow_up.horizon))
     plan = imaging.plan_visits(rule, reader, labels, last_day=horizon, **key)
     visits = plan.planned.size
-    noise = imaging.draw_reader_error(reader, labels, visits, 5, **key)
+    noise = imaging.draw_reader_error(reader, labels, visits, 5, seed=seen.seed, replicate=seen.replicate)
     weeks = trial.courses["day"].to_numpy()
-    true = np.stack([_between(trial.courses[f"diameter_{j}"].to_numpy(), weeks, plan.days) for j in range(1, 6)], axis=2)
+    true = np.stack(
+        [_between(trial.courses[f"diameter_{j}"].to_numpy(), weeks, plan.days) for j in range(1, 6)], axis=2
+    )
     true[:, 0] = trial.patients[[f"diameter_baseline_{j}" for j in range(1, 6)]].to_numpy(float)
     present = true[:, :1] > 0
     read = np.full((labels.size, visits), np.nan)
     for visit in range(visits):
         mm = np.where(present[:, 0], np.nan_to_num(true[:, visit]), 0.0)
-        seen_mm, small = imaging.read_diameters(mm, noise.proportional[:, visit], noise.additive[:, visit], reader)
+        seen_mm, small = imaging.read_diameters(
+            mm, noise.proportional[:, visit], noise.additive[:, visit], reader
+        )
         read[:, visit] = recist.small_lesion_rule(seen_mm, small)[:, 0]
     read[:, 0] = np.maximum(read[:, 0], reader.measurable_from)
     return plan.days, np.where(_scanned(seen, plan), read, np.nan)
@@ -234,7 +238,11 @@ def _scanned(seen: Seen, plan: imaging.VisitPlan) -> np.ndarray:
     progressed = people["progression_day"].to_numpy(float)[:, None]
     later = np.where(np.isnan(progressed), False, plan.days > progressed)
     draw = uniforms(
-        seen.seed, "scan beyond progression", people.index.to_numpy(), plan.planned.size, replicate=seen.replicate
+        seen.seed,
+        "scan beyond progression",
+        people.index.to_numpy(),
+        plan.planned.size,
+        replicate=seen.replicate,
     )
     stays = np.where(later, draw < seen.cohort.beyond_progression, True)
     return (plan.days <= end) & ~plan.missed & np.logical_and.accumulate(stays, axis=1)
@@ -270,7 +278,9 @@ def _curve(name: str, target: Target) -> list[Reading]:
     for month in target.months:
         row, mark = rows[month]
         readings.append(
-            _reading(name, target, target.endpoint, month, float(row[target.endpoint]), float(row["n"]), (mark,))
+            _reading(
+                name, target, target.endpoint, month, float(row[target.endpoint]), float(row["n"]), (mark,)
+            )
         )
     return readings
 
@@ -287,7 +297,8 @@ def _rates(name: str, target: Target) -> list[Reading]:
     for row, mark in chosen:
         if row["endpoint"] == "NE":
             continue
-        value, n, what, marks = float(row["value"]) / 100, float(row["n"]), row["endpoint"], (mark,)
+        value, n, what = float(row["value"]) / 100, float(row["n"]), row["endpoint"]
+        marks: tuple[Mark, ...] = (mark,)
         if apart:
             judged = 1 - apart[0][0]
             value, n, what, marks = value / judged, n * judged, f"{what}_evaluable", (mark, apart[0][1])
@@ -299,11 +310,15 @@ def _lesions(name: str, target: Target) -> list[Reading]:
     """Shares of lesions at or below a change."""
     rows = [(row, mark) for row, mark in _rows(name, target) if row["statistic"] == target.endpoint]
     if target.months:
-        raise FitTargetError(target=name, reason="lesions are read at percents, given as `ids`, not at months")
+        raise FitTargetError(
+            target=name, reason="lesions are read at percents, given as `ids`, not at months"
+        )
     wanted = {float(each) for each in target.ids}
     chosen = [(row, mark) for row, mark in rows if not wanted or float(row["at"]) in wanted]
     return [
-        _reading(name, target, target.endpoint, float(row["at"]), float(row["value"]), float(row["n"]), (mark,))
+        _reading(
+            name, target, target.endpoint, float(row["at"]), float(row["value"]), float(row["n"]), (mark,)
+        )
         for row, mark in chosen
     ]
 

@@ -1,14 +1,14 @@
-"""What a fit says: in-sample tables, contraction from prior to posterior, convergence, and targets that conflict."""
+"""What a fit says: in-sample tables, contraction, convergence, and targets that conflict."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from twoarm.fit.emulator import Emulator, learn
 from twoarm.fit.ensemble import misfits
 from twoarm.fit.run import Fitted
 from twoarm.study.folder import write_record, write_table
@@ -16,7 +16,6 @@ from twoarm.study.folder import write_record, write_table
 _LEARNED = 0.25  # of the variance: a hundred members that learned nothing differ by 0.14 from no contraction
 _MOVED = 0.5  # prior standard deviations
 _FAR = 2.0  # standard errors
-_RIDGE = 0.05
 _HIGHER = 0.5  # share of the misfit of one target that another must be able to explain
 
 
@@ -34,7 +33,7 @@ class Must(NamedTuple):
 
 
 def in_sample(fitted: Fitted) -> pd.DataFrame:
-    """Published beside simulated, number by number.
+    """Lay published beside simulated, number by number.
 
     Parameters
     ----------
@@ -93,7 +92,11 @@ def demands(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     limits = {"PFS": 5.0, "OS": 5.0, "ORR_evaluable": 3.0, "ORR": 3.0, "best_change": 10.0}
-    words = {"PFS": "PFS at every month", "OS": "OS at every month", "best_change": "distribution of best change"}
+    words = {
+        "PFS": "PFS at every month",
+        "OS": "OS at every month",
+        "best_change": "distribution of best change",
+    }
     for (cohort, what), own in table[table["fitted"]].groupby(["cohort", "what"], sort=False):
         if what in limits:
             worst = own["difference"].abs().idxmax()
@@ -154,7 +157,9 @@ def convergence(fitted: Fitted) -> pd.DataFrame:
     for place, (z, g) in enumerate(zip(fitted.z, fitted.simulated, strict=True)):
         own = 2 * misfits(g[:, fit], published, variance) / fit.sum()
         mean = np.nanmean(g[:, fit], axis=0)
-        went = np.nan if place == 0 else float(np.linalg.norm(z.mean(axis=0) - fitted.z[place - 1].mean(axis=0)))
+        went = (
+            np.nan if place == 0 else float(np.linalg.norm(z.mean(axis=0) - fitted.z[place - 1].mean(axis=0)))
+        )
         middle = float(((mean - published) ** 2 / variance).mean())
         rows.append((place, done, float(np.median(own)), middle, float(z.var(axis=0).mean()), went))
         done += fitted.steps[place] if place < len(fitted.steps) else 0.0
@@ -188,18 +193,28 @@ def conflicts(fitted: Fitted) -> pd.DataFrame:
     targets = list(dict.fromkeys(name for name, own in zip(names, fit, strict=True) if own))
     member = {target: np.array([name == target for name in names]) & fit for target in targets}
     published = np.array([reading.value for reading in fitted.readings])
-    emulator = _Emulator.of(fitted.z[-2:], fitted.simulated[-2:])
+    emulator = learn(fitted.z[-2:], fitted.simulated[-2:], bend=False)
     now = fitted.weights @ np.nan_to_num(fitted.simulated[-1])
-    best = emulator.fit(published, fitted.variance, fit)
+    best = _most_probable(emulator, published, fitted.variance, fit)
     rows = []
     for target in targets:
         own = member[target]
         z = (now - published)[own] / np.sqrt(fitted.variance[own])
-        joint = emulator.misfit(best, published, fitted.variance, own)
-        alone = emulator.misfit(emulator.fit(published, fitted.variance, own), published, fitted.variance, own)
+        joint = _misfit(emulator, best, published, fitted.variance, own)
+        alone = _misfit(
+            emulator,
+            _most_probable(emulator, published, fitted.variance, own),
+            published,
+            fitted.variance,
+            own,
+        )
         without = {
-            other: emulator.misfit(
-                emulator.fit(published, fitted.variance, fit & ~member[other]), published, fitted.variance, own
+            other: _misfit(
+                emulator,
+                _most_probable(emulator, published, fitted.variance, fit & ~member[other]),
+                published,
+                fitted.variance,
+                own,
             )
             for other in targets
             if other != target
@@ -216,7 +231,16 @@ def conflicts(fitted: Fitted) -> pd.DataFrame:
             if helps
             else "several targets together stand against it"
         )
-        rows.append((target, float((z**2).mean()), float(z[np.abs(z).argmax()]), alone, freed if helps else "", verdict))
+        rows.append(
+            (
+                target,
+                float((z**2).mean()),
+                float(z[np.abs(z).argmax()]),
+                alone,
+                freed if helps else "",
+                verdict,
+            )
+        )
     return pd.DataFrame(rows, columns=["target", "misfit", "worst", "alone", "freed_by", "verdict"])
 
 
@@ -249,33 +273,21 @@ def write_told(fitted: Fitted, folder: Path) -> dict[str, pd.DataFrame]:
     return tables
 
 
-class _Emulator(NamedTuple):
-    """Linear in the parameters: one row of slopes a reading."""
+def _most_probable(
+    emulator: Emulator, published: np.ndarray, variance: np.ndarray, own: np.ndarray
+) -> np.ndarray:
+    """Most probable parameters given some readings and the prior, by a linear emulator."""
+    a, r = emulator.slope[own], variance[own]
+    left = a.T @ (a / r[:, None]) + np.eye(a.shape[1])
+    return np.asarray(np.linalg.solve(left, a.T @ ((published - emulator.center)[own] / r)))
 
-    center: np.ndarray
-    slope: np.ndarray
 
-    @classmethod
-    def of(cls, z: Sequence[np.ndarray], g: Sequence[np.ndarray]) -> _Emulator:
-        """Regress what was simulated on parameters."""
-        x, y = np.concatenate(z), np.concatenate(g)
-        good = np.isfinite(y).all(axis=1)
-        x = np.column_stack([np.ones(good.sum()), x[good]])
-        penalty = _RIDGE * len(x) * np.eye(x.shape[1])
-        penalty[0, 0] = 0.0
-        found = np.linalg.solve(x.T @ x + penalty, x.T @ y[good])
-        return cls(found[0], found[1:].T)
-
-    def fit(self, published: np.ndarray, variance: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """Most probable parameters given some readings and the prior."""
-        a, r = self.slope[own], variance[own]
-        left = a.T @ (a / r[:, None]) + np.eye(a.shape[1])
-        return np.asarray(np.linalg.solve(left, a.T @ ((published - self.center)[own] / r)))
-
-    def misfit(self, z: np.ndarray, published: np.ndarray, variance: np.ndarray, own: np.ndarray) -> float:
-        """Mean squared standardized difference of some readings."""
-        away = (self.center + self.slope @ z - published)[own]
-        return float((away**2 / variance[own]).mean())
+def _misfit(
+    emulator: Emulator, z: np.ndarray, published: np.ndarray, variance: np.ndarray, own: np.ndarray
+) -> float:
+    """Mean squared standardized difference of some readings."""
+    away = (emulator.at(z[None])[0] - published)[own]
+    return float((away**2 / variance[own]).mean())
 
 
 def _quantile(values: np.ndarray, weights: np.ndarray, q: float) -> np.ndarray:

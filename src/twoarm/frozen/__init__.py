@@ -1,4 +1,4 @@
-"""Populations that were fitted and frozen: read with their posterior, refused when what they rest on has changed."""
+"""Populations that were fitted and frozen: read with their posterior, refused when evidence has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single numbers of a population and its clinical link, by name: read, put in place, and made a member of an ensemble."""
+"""Single numbers of a population and its clinical link, by name: read, put in place, made a member."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OUTCOMES = "outcomes:"
 
 
 class Texts(NamedTuple):
-    """A population file and an outcomes file as they were read: tables of tables, parents put in, unchecked."""
+    """A population file and an outcomes file as read: tables of tables, parents put in, unchecked."""
 
     population: dict[str, Any]
     outcomes: dict[str, Any]
@@ -160,7 +160,7 @@ def set_field(texts: Texts, field: str, value: float) -> None:
 def _is_category(texts: Texts, field: str) -> bool:
     if field.startswith(_OUTCOMES):
         return False
-    return texts.population["variables"][field.split(".")[0]].get("distribution") == "categorical"
+    return texts.population["variables"][field.partition(".")[0]].get("distribution") == "categorical"
 
 
 def _table(texts: Texts, field: str) -> tuple[dict[str, Any], str]:

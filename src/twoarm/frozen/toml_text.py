@@ -64,7 +64,11 @@ def _own_table(value: Any, path: tuple[str, ...]) -> bool:
 
 def _array(value: Any) -> bool:
     """Whether a value is a list of tables."""
-    return isinstance(value, Sequence) and not isinstance(value, str) and any(isinstance(v, Mapping) for v in value)
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and any(isinstance(v, Mapping) for v in value)
+    )
 
 
 def _key(key: str) -> str:

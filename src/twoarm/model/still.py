@@ -1,7 +1,7 @@
-"""A model → the same model without what never moves: states that stay where they start, as long as nobody doses them.
+"""A model → the same model without what never moves: states that stay where they start if nobody doses them.
 
-A patient on an antibody that carries no cytokine has hundreds of states that are 0 or in balance for good. Left
-out, the rest takes the same course and costs a fraction.
+A patient on an antibody that carries no cytokine has hundreds of states that are 0 or in balance for good.
+Left out, the rest takes the same course and costs a fraction.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def leave_out_still(
     Examples
     --------
     >>> from twoarm.model.sbml import read_model
-    >>> full = read_model("model m(); a' = -k*a; b' = k*a - b; c' = make - c; a = 0; b = 0; c = make; make = 2; k = 1; end")
+    >>> full = read_model(
+    ...     "model m(); a' = -k*a; b' = k*a - b; c' = make - c; a = 0; b = 0; c = make; make = 2; k = 1; end"
+    ... )
     >>> leave_out_still(full, {}, n=1, moved=[]).states
     ()
     >>> leave_out_still(full, {}, n=1, moved=["a"]).states

@@ -1,0 +1,76 @@
+"""`twoarm calibrate`: fit a population to what was published, say how far to believe it, and freeze it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twoarm.terminal import note, say, say_table, share_bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def calibrate(
+    name: Annotated[
+        str, typer.Argument(help="A calibration of the library, as oak_squamous, or a .toml file.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder; by default results/fit-NAME.")] = None,
+    members: Annotated[int, typer.Option(help="Members of the ensemble.", min=4)] = 100,
+    iterations: Annotated[int, typer.Option(help="Steps from prior to posterior.", min=1, max=20)] = 4,
+    patients: Annotated[int, typer.Option(help="Virtual patients of each cohort and member.", min=20)] = 300,
+    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time there is: fewer, larger steps where it is short.", min=0.1)
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small fit to look at: 24 members, 2 steps.")
+    ] = False,
+    freeze: Annotated[
+        str | None, typer.Option(help="Freeze the result as the population of this name.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No bar.")] = False,
+) -> None:
+    """Fit a population to trials of comparators; the cost is printed first, and a stopped fit goes on.
+
+    Examples: `twoarm calibrate oak_squamous --quick`,
+    `twoarm calibrate oak_squamous --workers 2 --minutes 30 --freeze io_naive_squamous_nsclc`
+    """
+    from twoarm.fit import calibrate as run
+    from twoarm.fit import freeze_into_library, write_told
+
+    folder = out or Path(f"results/fit-{Path(name).stem}")
+    if quick:
+        members, iterations, patients = 24, 2, min(patients, 150)
+    runs = members * (iterations + 1)
+    note(f"{runs} simulations of every cohort with {patients} patients, {workers} at a time")
+    with share_bar(quiet) as bar:
+        fitted = run(
+            name,
+            folder,
+            members=members,
+            iterations=iterations,
+            patients=patients,
+            seed=seed,
+            workers=workers,
+            minutes=minutes,
+            progress=bar,
+        )
+    tables = write_told(fitted, folder / "report")
+    say_table(_short(tables["demands"]), title="Largest difference of each curve, in percentage points")
+    say_table(_short(tables["contraction"]), title="From prior to posterior")
+    missed = tables["conflicts"][tables["conflicts"]["verdict"] != "met"]
+    if len(missed):
+        say_table(_short(missed), title="Targets that are missed, and why")
+    note(f"{fitted.facts['cohorts']} cohorts in {fitted.facts['seconds'] / 60:.1f} minutes")
+    if freeze is not None:
+        say(str(freeze_into_library(fitted, freeze, tables)))
+    say(str(folder))
+
+
+def _short(table: pd.DataFrame) -> pd.DataFrame:
+    """Four digits are enough for a reader."""
+    return table.apply(lambda column: column.map("{:.4g}".format) if column.dtype.kind == "f" else column)

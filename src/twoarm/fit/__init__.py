@@ -1,0 +1,28 @@
+"""Fits of populations to comparators: from a calibration file to a posterior, diagnosed and frozen."""
+
+from __future__ import annotations
+
+from twoarm.fit.card import Calibration, read_calibration
+from twoarm.fit.freeze import freeze, freeze_carried, freeze_into_library, freeze_prior
+from twoarm.fit.run import Fitted, calibrate
+from twoarm.fit.told import conflicts, contraction, convergence, demands, in_sample, write_told
+from twoarm.fit.trust import coverage, rank_check
+
+__all__ = [
+    "Calibration",
+    "Fitted",
+    "calibrate",
+    "conflicts",
+    "contraction",
+    "convergence",
+    "coverage",
+    "demands",
+    "freeze",
+    "freeze_carried",
+    "freeze_into_library",
+    "freeze_prior",
+    "in_sample",
+    "rank_check",
+    "read_calibration",
+    "write_told",
+]
