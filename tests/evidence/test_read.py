@@ -72,7 +72,7 @@ def test_a_wrong_header_is_named(tmp_path: Path, header: str, said: str) -> None
 
 BROKEN = [
     ("missing unit", 6, "", "unit"),
-    ("unknown unit", 6, "percent", "unit"),
+    ("unknown unit", 6, "parsecs", "unit"),
     ("number in words", 5, "eight", "value"),
     ("not a finite number", 5, "inf", "value"),
     ("share above 100", 5, "108", "value"),
@@ -194,3 +194,24 @@ def test_a_wrong_point_of_a_curve_is_named(tmp_path: Path, column: str, text: st
     assert len(read_curves(written(tmp_path, ",".join(good.values()), header=header))) == 1
     with pytest.raises(EvidenceRowError, match=f'column "{column}"'):
         read_curves(written(tmp_path, ",".join((good | {column: text}).values()), header=header))
+
+
+def test_units_in_other_words_are_read_as_ours(tmp_path: Path) -> None:
+    row = "A1,docetaxel,NSCLC,110,mPFS,26.0893,weeks,13,,A paper,https://example.org/a,"
+    facts = read_evidence(written(tmp_path, row, ROW.replace("A1", "A2").replace("%", "percent")))
+    assert facts["unit"].tolist() == ["months", "%"]
+    assert facts.loc[0, "value"] == pytest.approx(6.0, abs=1e-3)
+    assert facts.loc[0, "ci_low"] == pytest.approx(2.99, abs=1e-2)
+
+
+def test_rows_that_break_a_rule_are_listed_where_that_is_asked_for(tmp_path: Path) -> None:
+    wrong = ROW.replace("A1", "A2").replace("8.2", "<4")
+    bare = ROW.replace("A1", "A3").replace("A paper,https://example.org/a", ",")
+    facts = read_evidence(written(tmp_path, ROW, wrong, bare), broken="list")
+    assert facts["id"].tolist() == ["A1", "A3"]
+    assert facts["verified"].tolist() == [True, False]
+    ((name, said),) = facts.attrs["broken"]
+    assert name == "A2"
+    assert '"<4"' in said
+    with pytest.raises(EvidenceRowError):
+        read_evidence(written(tmp_path, ROW, wrong))

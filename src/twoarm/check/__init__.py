@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from twoarm.check.cohort import Part, predict_cohort
-from twoarm.check.pool import Member, Subset
+from twoarm.check.pool import Subset
 
-__all__ = ["Member", "Part", "Subset", "predict_cohort"]
+__all__ = ["Part", "Subset", "predict_cohort"]

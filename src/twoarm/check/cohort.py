@@ -12,14 +12,16 @@ import pandas as pd
 
 from twoarm import chance
 from twoarm.check.endpoints import MONTH, days_needed, read_endpoint, work_out
-from twoarm.check.pool import Ensemble, Member, Subset, members_of, pool_seed, simulate_pool
+from twoarm.check.pool import Ensemble, Request, Subset, members_of, pool_seed, simulate_pool
 from twoarm.errors import CohortError
+from twoarm.frozen import Member
 from twoarm.model import Model
 from twoarm.model.sbml import read_model
 from twoarm.molecule import Molecule, draw_cards, read_molecule
 from twoarm.study.card import BIOLOGY
 from twoarm.study.pool import Scale, scale_of
 from twoarm.trial.conduct import Advance
+from twoarm.trial.outcomes import Outcomes, read_outcomes
 from twoarm.trial.protocol import Protocol
 
 ENDPOINTS = ("ORR", "ORR_any", "DCR", "mPFS", "PFS_6m", "PFS_12m", "mOS", "OS_12m", "mDOR", "TRAE_G3plus")
@@ -46,6 +48,50 @@ class Part(NamedTuple):
     members: Sequence[Member]
     share: float = 1.0
     subset: Subset | None = None
+
+
+class Ask(NamedTuple):
+    """What is asked of a cohort; `plan_cohort` makes it."""
+
+    protocol: Protocol
+    tables: Mapping[str, pd.DataFrame]
+    names: tuple[str, ...]
+    sizes: Mapping[str, int]
+    parts: Sequence[Part]
+    pool: int
+    replicates: int
+    replacing: bool
+    follow_up: tuple[float, float] | None
+    seed: int
+
+    @property
+    def cells(self) -> list[tuple[int, int]]:
+        """Every draw of the cards with every member."""
+        draws = len(next(iter(self.tables.values())))
+        return [(draw, member) for draw in range(draws) for member in range(len(self.parts[0].members))]
+
+    def requests(self, draw: int, member: int) -> dict[str, list[Request]]:
+        """Pools of one draw and member, by arm, one a part."""
+        found: dict[str, list[Request]] = {}
+        for arm, planned in self.protocol.arms.items():
+            given = {
+                name: _row(self.tables[name], draw)
+                for name in _given(self.protocol, arm)
+                if name in self.tables
+            }
+            found[arm] = [
+                Request(
+                    part.members[member],
+                    self.protocol,
+                    arm,
+                    self.pool,
+                    pool_seed(self.seed, planned.label, part.members[member].label, part.subset, draw),
+                    given,
+                    part.subset,
+                )
+                for part in self.parts
+            ]
+        return found
 
 
 def predict_cohort(
@@ -135,61 +181,99 @@ def predict_cohort(
     >>> told["endpoint"].unique().tolist(), bool(told["value"].between(0, 100).all())
     (['ORR'], True)
     """
-    parts = _parts(populations)
-    names = _asked(endpoints, protocol)
-    sizes = _sizes(n, protocol)
-    tables = _cards(protocol, cards, draws, seed)
-    count, ensemble = len(next(iter(tables.values()))), parts[0].members
-    ask = _Ask(
-        protocol=_followed(protocol, names, days),
-        tables=tables,
-        names=names,
-        sizes=sizes,
-        parts=parts,
-        pool=pool,
+    ask = plan_cohort(
+        populations,
+        protocol,
+        cards,
+        n,
+        seed,
+        draws=draws,
         replicates=replicates,
-        replacing=count * len(ensemble) < _FEW,
+        pool=pool,
+        endpoints=endpoints,
         follow_up=follow_up,
-        seed=seed,
+        days=days,
     )
     run = partial(simulate_pool, model=model or read_model(BIOLOGY), keep=keep, advance=advance)
     say = progress or (lambda step, share: None)
     rows: list[pd.DataFrame] = []
-    for cell in range(count * len(ensemble)):
-        draw, member = divmod(cell, len(ensemble))
-        told = partial(_told, say, f"draw {draw + 1}, member {member + 1}", cell, count * len(ensemble))
+    for number, (draw, member) in enumerate(ask.cells):
+        told = partial(_told, say, f"draw {draw + 1}, member {member + 1}", number, len(ask.cells))
         told(0.0)
         rows += _cell(ask, draw, member, partial(run, progress=told))
+    say("done", 1.0)
+    return _tabulated(ask, rows)
+
+
+def plan_cohort(
+    populations: Ensemble | Sequence[Part],
+    protocol: Protocol,
+    cards: Cards | Molecule | Sequence[Molecule] | None = None,
+    n: int | Mapping[str, int] = 30,
+    seed: int = 0,
+    *,
+    draws: int = 8,
+    replicates: int = 50,
+    pool: int = 128,
+    endpoints: Sequence[str] | None = None,
+    follow_up: tuple[float, float] | None = None,
+    days: float | None = None,
+) -> Ask:
+    """Check what is asked of a cohort and draw its cards; nothing is simulated.
+
+    Parameters
+    ----------
+    populations, protocol, cards, n, seed, draws, replicates, pool, endpoints, follow_up, days
+        As for `predict_cohort`.
+
+    Returns
+    -------
+    Ask
+        Its `requests` are the pools that it needs.
+
+    Raises
+    ------
+    CohortError
+        If n, draws or parts cannot be.
+    NoSuchEndpointError
+        If an endpoint is not worked out.
+    """
+    parts = _parts(populations, protocol)
+    names = _asked(endpoints, protocol)
+    tables = _cards(protocol, cards, draws, seed)
+    cells = len(next(iter(tables.values()))) * len(parts[0].members)
+    return Ask(
+        protocol=_followed(protocol, names, days),
+        tables=tables,
+        names=names,
+        sizes=_sizes(n, protocol),
+        parts=parts,
+        pool=pool,
+        replicates=replicates,
+        replacing=cells < _FEW,
+        follow_up=follow_up,
+        seed=seed,
+    )
+
+
+def _tabulated(ask: Ask, rows: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put the cohorts of all draws and members into one table, with what is needed to weigh them."""
     table = pd.concat(rows, ignore_index=True)
-    if ask.replacing or max(sizes.values()) > pool:
-        table["value"] = _drawn_in(table, max(sizes.values()) / pool)
-    weights = np.array([member.weight for member in ensemble])
+    largest = max(ask.sizes.values()) / ask.pool
+    if ask.replacing or largest > 1:
+        table["value"] = _drawn_in(table, largest)
+    members = ask.parts[0].members
+    weights = np.array([member.weight for member in members])
     table["weight"] = (weights / weights.sum())[table["member"]]
     table.attrs = {
-        "cards": {name: cards_of.to_dict("list") for name, cards_of in tables.items()},
-        "members": [(member.label, float(w)) for member, w in zip(ensemble, weights, strict=True)],
-        "n": dict(sizes),
-        "pool": pool,
-        "units": {name: read_endpoint(name).unit for name in names},
-        "seed": seed,
+        "cards": {name: cards_of.to_dict("list") for name, cards_of in ask.tables.items()},
+        "members": [(member.label, float(w)) for member, w in zip(members, weights, strict=True)],
+        "n": dict(ask.sizes),
+        "pool": ask.pool,
+        "units": {name: read_endpoint(name).unit for name in ask.names},
+        "seed": ask.seed,
     }
-    say("done", 1.0)
     return table
-
-
-class _Ask(NamedTuple):
-    """What is asked of every draw and member."""
-
-    protocol: Protocol
-    tables: Mapping[str, pd.DataFrame]
-    names: tuple[str, ...]
-    sizes: Mapping[str, int]
-    parts: Sequence[Part]
-    pool: int
-    replicates: int
-    replacing: bool
-    follow_up: tuple[float, float] | None
-    seed: int
 
 
 def _told(say: Callable[[str, float], None], step: str, cell: int, of: int, share: float) -> None:
@@ -197,31 +281,15 @@ def _told(say: Callable[[str, float], None], step: str, cell: int, of: int, shar
     say(step, (cell + share) / of)
 
 
-def _cell(ask: _Ask, draw: int, member: int, run: Callable[..., pd.DataFrame]) -> list[pd.DataFrame]:
+def _cell(ask: Ask, draw: int, member: int, run: Callable[..., pd.DataFrame]) -> list[pd.DataFrame]:
     """Endpoints of the cohorts of one draw and member."""
     pools: dict[str, pd.DataFrame] = {}
     chosen: dict[str, np.ndarray] = {}
-    for arm, planned in ask.protocol.arms.items():
-        given = {
-            name: _row(ask.tables[name], draw) for name in _given(ask.protocol, arm) if name in ask.tables
-        }
-        own = []
-        for part in ask.parts:
-            key = (planned.label, part.members[member].label, part.subset, draw)
-            own.append(
-                run(
-                    part.members[member],
-                    ask.protocol,
-                    arm,
-                    size=ask.pool,
-                    seed=pool_seed(ask.seed, *key),
-                    draws=given,
-                    subset=part.subset,
-                )
-            )
+    shares = [part.share for part in ask.parts]
+    for arm, requests in ask.requests(draw, member).items():
+        own = pd.concat([run(request) for request in requests], ignore_index=True)
         lottery = pool_seed(ask.seed, "cohorts", arm, member, draw)
-        pools[arm] = _seen(pd.concat(own, ignore_index=True), ask.follow_up, lottery)
-        shares = [part.share for part in ask.parts]
+        pools[arm] = _seen(own, ask.follow_up, lottery)
         chosen[arm] = _choose(ask.sizes[arm], ask.pool, shares, ask.replicates, ask.replacing, lottery)
     rows = []
     for name in ask.names:
@@ -231,12 +299,13 @@ def _cell(ask: _Ask, draw: int, member: int, run: Callable[..., pd.DataFrame]) -
     return rows
 
 
-def _parts(populations: object) -> list[Part]:
+def _parts(populations: object, protocol: Protocol) -> list[Part]:
     """Take what was given as the parts of one cohort, whose ensembles have one size."""
+    link = protocol.outcomes if isinstance(protocol.outcomes, Outcomes) else read_outcomes(protocol.outcomes)
     if isinstance(populations, Sequence) and populations and isinstance(populations[0], Part):
-        parts = [part._replace(members=members_of(part.members)) for part in populations]
+        parts = [part._replace(members=members_of(part.members, link)) for part in populations]
     else:
-        parts = [Part(members_of(populations))]  # type: ignore[arg-type]
+        parts = [Part(members_of(populations, link))]  # type: ignore[arg-type]
     sizes = {len(part.members) for part in parts}
     total = sum(part.share for part in parts)
     if len(sizes) != 1 or not sizes.pop():

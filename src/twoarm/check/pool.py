@@ -7,23 +7,26 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
+import xarray as xr
 
 import twoarm
 from twoarm import chance
 from twoarm.engine.simulate import simulate
 from twoarm.errors import CohortError, MissingColumnError, NotARunError, PatientsFailedError
+from twoarm.frozen import Member
 from twoarm.model import Model
 from twoarm.molecule import Molecule, read_molecule
 from twoarm.patients.draw import draw_patients
+from twoarm.patients.plausible import plausible_outputs
 from twoarm.patients.population import Population, read_population
 from twoarm.study import folder as files
 from twoarm.trial.conduct import Advance, run_trial
 from twoarm.trial.cutoff import cut
 from twoarm.trial.ledger import Trial
-from twoarm.trial.outcomes import Outcomes, read_outcomes
+from twoarm.trial.outcomes import Outcomes
 from twoarm.trial.protocol import Protocol
 
 RTOL = 1e-4
@@ -35,27 +38,6 @@ _COLUMNS = (
     *("OS_day", "OS_event", "PFS_day", "PFS_event", "DOR_day", "DOR_event"),
     *("bor", "bor_any", "response_day", "response_any_day", "severe_day", "best_change"),
 )
-
-
-class Member(NamedTuple):
-    """One member of the ensemble that a population is: how patients are drawn, and how they are followed.
-
-    Attributes
-    ----------
-    population : Population
-        How patients are drawn.
-    outcomes : Outcomes or None
-        The clinical link; None for the protocol's.
-    label : str
-        What it is called in tables, as "prior 3".
-    weight : float
-        Share of the ensemble, before weights sum to 1.
-    """
-
-    population: Population
-    outcomes: Outcomes | None = None
-    label: str = ""
-    weight: float = 1.0
 
 
 One = Population | str | Path | Member
@@ -82,13 +64,15 @@ class Subset(NamedTuple):
     equals: str = ""
 
 
-def members_of(populations: Ensemble) -> list[Member]:
+def members_of(populations: Ensemble, outcomes: Outcomes) -> list[Member]:
     """Take a population, or several, as members of one ensemble.
 
     Parameters
     ----------
     populations : Population, name or path, Member, or a sequence of these
         As `predict_cohort` takes them.
+    outcomes : Outcomes
+        The clinical link of those that bring none.
 
     Returns
     -------
@@ -97,29 +81,54 @@ def members_of(populations: Ensemble) -> list[Member]:
 
     Examples
     --------
-    >>> [member.label for member in members_of("io_naive_squamous_nsclc")]
+    >>> [member.label for member in members_of("io_naive_squamous_nsclc", read_outcomes("squamous_nsclc"))]
     ['io_naive_squamous_nsclc']
     """
-    several = [populations] if isinstance(populations, (Population, str, Path, Member)) else list(populations)
+    alone = isinstance(populations, (Population, str, Path, Member))
+    several: list[Any] = [populations] if alone else list(populations)  # type: ignore[arg-type]
     found = []
     for number, each in enumerate(several):
-        population = read_population(each) if isinstance(each, (str, Path)) else each
-        member = population if isinstance(population, Member) else Member(population)
+        known = read_population(each) if isinstance(each, (str, Path)) else each
+        member = known if isinstance(known, Member) else Member(known, outcomes)
         named = f"{member.population.name} {number}" if len(several) > 1 else member.population.name
         found.append(member if member.label else member._replace(label=named))
     return found
 
 
+class Request(NamedTuple):
+    """A pool that is asked for.
+
+    Attributes
+    ----------
+    member : Member
+        How patients are drawn and followed.
+    protocol : Protocol
+        Doses, scans, follow-up.
+    arm : str
+        Which of its arms all of them are given.
+    size : int
+        How many patients.
+    seed : int
+        Of patients and chance; another arm needs another seed to have patients of its own.
+    draws : dict of molecule to card values
+        Which member of a card's ensemble is given.
+    subset : Subset or None
+        Who is admitted.
+    """
+
+    member: Member
+    protocol: Protocol
+    arm: str
+    size: int
+    seed: int
+    draws: dict[str, dict[str, float]]
+    subset: Subset | None = None
+
+
 def simulate_pool(
-    member: Member,
-    protocol: Protocol,
-    arm: str,
+    asked: Request,
     *,
     model: Model,
-    size: int,
-    seed: int,
-    draws: dict[str, dict[str, float]] | None = None,
-    subset: Subset | None = None,
     keep: Path | None = None,
     advance: Advance | None = None,
     progress: Callable[[float], None] | None = None,
@@ -128,22 +137,10 @@ def simulate_pool(
 
     Parameters
     ----------
-    member : Member
-        How patients are drawn and followed.
-    protocol : Protocol
-        Doses, scans, follow-up.
-    arm : str
-        Which of its arms all of them are given.
+    asked : Request
+        Who is given what.
     model : Model
         The biology.
-    size : int
-        How many patients.
-    seed : int
-        Of patients and chance; another arm needs another seed to have patients of its own.
-    draws : mapping of molecule to card values, optional
-        Which member of a card's ensemble is given.
-    subset : Subset, optional
-        Who is admitted.
     keep : Path, optional
         Folder where pools are kept, by what made them.
     advance : callable, optional
@@ -163,23 +160,22 @@ def simulate_pool(
     PatientsFailedError
         If more than 1 in 20 could not be simulated.
     """
-    made_by = _identity(member, protocol, arm, model, size, seed, draws, subset)
-    place = None if keep is None else keep / f"{made_by}.csv"
+    place = None if keep is None else kept_at(asked, model, keep)
     if place is not None and place.is_file():
         try:
             return _typed(files.read_table(place))
         except (NotARunError, KeyError, ValueError):
             place.unlink()  # cut short, or of another shape: simulated again
-    patients = _patients(member.population, size, seed, subset)
     engine = advance or partial(simulate, rtol=RTOL, workers=1)
+    patients = _patients(asked, model, None if advance else engine)
     trial = run_trial(
         model,
-        protocol,
+        asked.protocol,
         patients,
-        seed=seed,
-        outcomes=member.outcomes,
-        assignment=pd.Series(arm, index=patients.index),
-        draws=draws,
+        seed=asked.seed,
+        outcomes=asked.member.outcomes,
+        assignment=pd.Series(asked.arm, index=patients.index),
+        draws=asked.draws,
         progress=progress,
         advance=engine,
     )
@@ -189,27 +185,75 @@ def simulate_pool(
     return pool
 
 
-def _patients(population: Population, size: int, seed: int, subset: Subset | None) -> pd.DataFrame:
-    """Draw the patients; of a subset, those between the quantiles of a large draw of the population."""
-    rules = {name: rule for name, rule in population.plausibility.items() if rule.output is None}
-    population = population.model_copy(update={"plausibility": rules})
+def kept_at(asked: Request, model: Model, keep: Path) -> Path:
+    """File in which a pool is kept: its name is a digest of everything that its patients depend on.
+
+    Parameters
+    ----------
+    asked : Request
+        The pool.
+    model : Model
+        The biology.
+    keep : Path
+        The folder.
+
+    Returns
+    -------
+    Path
+        There if the pool was simulated before.
+    """
+    planned = asked.protocol.arms[asked.arm].treatments
+    given_by = [part.molecule for part in planned]
+    named = [one if isinstance(one, Molecule) else read_molecule(one) for one in given_by]
+    given = [part.model_dump(mode="json", exclude={"molecule"}) for part in planned]
+    cards = [(molecule.name, molecule.digest) for molecule in named]
+    population, outcomes = asked.member.population, asked.member.outcomes
+    rules = [
+        part.model_dump(mode="json") for part in (outcomes, asked.protocol.imaging, asked.protocol.follow_up)
+    ]
+    who = (population.digest, population.model_dump(mode="json"), asked.subset, asked.size, asked.seed)
+    parts = [model.digest, who, given, cards, rules, asked.draws, RTOL, twoarm.__version__]
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return keep / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.csv"
+
+
+def _patients(asked: Request, model: Model, engine: Callable[..., xr.Dataset] | None) -> pd.DataFrame:
+    """Draw the patients; rules about an untreated course hold where there is an engine to follow it."""
+    population, subset = asked.member.population, asked.subset
+    course = None if engine is None else partial(_untreated, model, engine)
     if subset is None:
-        return draw_patients(population, n=size, seed=seed)
-    several = draw_patients(population, n=_CANDIDATES * size, seed=seed)
+        return draw_patients(population, n=asked.size, seed=asked.seed, untreated=course)
+    several = draw_patients(population, n=_CANDIDATES * asked.size, seed=asked.seed)
     if subset.column not in several:
         raise MissingColumnError(column=subset.column, table=population.name, purpose="to choose a subset")
     column = several[subset.column]
-    rank = pd.Series(0.5, several.index) if subset.equals else column.rank(pct=True)
-    held = (rank > subset.above) & (rank <= subset.below)
     if subset.equals:
         held = column.astype(str) == subset.equals
-    chosen = several[held].iloc[:size].reset_index(drop=True)
-    if len(chosen) < size:
+    else:
+        rank = column.rank(pct=True)
+        held = (rank > subset.above) & (rank <= subset.below)
+    chosen = several[held].iloc[: 2 * asked.size]
+    if course is not None:
+        chosen = chosen[plausible_outputs(chosen, population.plausibility, course).all(axis=1)]
+    if len(chosen) < asked.size:
         rule = f"At least 1 in {_CANDIDATES} patients of {population.name} belongs to it. Choose a wider one."
         raise CohortError(what="subset", value=tuple(subset), rule=rule)
+    chosen = chosen.iloc[: asked.size].reset_index(drop=True)
     chosen.index.name = "patient"
     chosen.attrs = several.attrs
     return chosen
+
+
+def _untreated(
+    model: Model,
+    engine: Callable[..., xr.Dataset],
+    patients: pd.DataFrame,
+    days: Sequence[float],
+    outputs: Sequence[str],
+) -> xr.Dataset:
+    """Let candidates go untreated."""
+    visits = sorted(days)
+    return engine(model, patients, days=visits[-1], visits=visits, outputs=outputs, failed="mask")
 
 
 def _what_became_of(trial: Trial) -> pd.DataFrame:
@@ -238,32 +282,6 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
         elif name not in ("bor", "bor_any"):
             table[name] = table[name].astype(float)
     return table
-
-
-def _identity(
-    member: Member,
-    protocol: Protocol,
-    arm: str,
-    model: Model,
-    size: int,
-    seed: int,
-    draws: dict[str, dict[str, float]] | None,
-    subset: Subset | None,
-) -> str:
-    """Digest of everything that the patients of a pool depend on."""
-    planned = protocol.arms[arm].treatments
-    named = [
-        part.molecule if isinstance(part.molecule, Molecule) else read_molecule(part.molecule)
-        for part in planned
-    ]
-    given = [part.model_dump(mode="json", exclude={"molecule"}) for part in planned]
-    link = protocol.outcomes if member.outcomes is None else member.outcomes
-    link = link if isinstance(link, Outcomes) else read_outcomes(link)
-    cards = [(molecule.name, molecule.digest) for molecule in named]
-    rules = [part.model_dump(mode="json") for part in (link, protocol.imaging, protocol.follow_up)]
-    who = (member.population.digest, member.population.model_dump(mode="json"), subset)
-    parts = [model.digest, who, given, cards, rules, size, seed, draws, RTOL, twoarm.__version__]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def pool_seed(seed: int, *parts: object) -> int:

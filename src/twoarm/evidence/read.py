@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from twoarm import catalog
+from twoarm.errors import EvidenceRowError
 from twoarm.evidence.cells import Cell, cells_of, number_of, rows_of, text_of, verified
 
 USES = ("calibrate", "validate", "none")
@@ -44,15 +46,31 @@ _OTHER_ENDPOINTS = {
     "TRAE_grade_ge3": "TRAE_G3plus",
 }
 _NOT_REACHED = ("NR", "NE")
+_WEEKS = 12 / 365.25 * 7  # months of a week
+_OTHER_UNITS = {
+    "percent": ("%", 1.0),
+    "month": ("months", 1.0),
+    "mo": ("months", 1.0),
+    "week": ("months", _WEEKS),
+} | {
+    "weeks": ("months", _WEEKS),
+    "hr": ("ratio", 1.0),
+    "hazard ratio": ("ratio", 1.0),
+}
 
 
-def read_evidence(name_or_path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
+def read_evidence(
+    name_or_path: str | Path | Sequence[str | Path], *, broken: Literal["raise", "list"] = "raise"
+) -> pd.DataFrame:
     """Read one table of published facts, or several together.
 
     Parameters
     ----------
     name_or_path : str, Path, or a sequence of them
         Name in the library, as ``"comparators"``, or path of a CSV file with at least the columns `NEEDED`.
+    broken : {"raise", "list"}
+        What becomes of a row with a cell that breaks a rule: an error, or a line in ``attrs["broken"]``. With
+        "list", a row may also lack the title of its source; it is then not verified.
 
     Returns
     -------
@@ -62,7 +80,7 @@ def read_evidence(name_or_path: str | Path | Sequence[str | Path]) -> pd.DataFra
         ``events`` are whole numbers or missing; ``verified`` is True or False; ``use`` is ``calibrate``,
         ``validate`` or ``none``; ``source`` is a key of the bibliography where it has the paper, and
         ``source_title`` and ``source_url`` say where the fact was read. In ``attrs``: ``digests``, the
-        SHA-256 of each file by name.
+        SHA-256 of each file by name, and ``broken``, pairs of an id and what is wrong with its row.
 
     Raises
     ------
@@ -88,6 +106,7 @@ def read_evidence(name_or_path: str | Path | Sequence[str | Path]) -> pd.DataFra
     rows: list[dict[str, object]] = []
     digests: dict[str, str] = {}
     seen: dict[str, str] = {}
+    wrong: list[tuple[str, str]] = []
     for name in names:
         path = catalog.find("evidence", name)
         digests[path.name] = catalog.digest(path)
@@ -96,11 +115,16 @@ def read_evidence(name_or_path: str | Path | Sequence[str | Path]) -> pd.DataFra
             if identity.text in seen:
                 raise identity.error(f"an id is given once; {seen[identity.text]} has it already")
             seen[identity.text] = f"row {number} of {path.name}"
-            rows.append(_fact(path.name, number, cells))
+            try:
+                rows.append(_fact(path.name, number, cells, sourced=broken == "raise"))
+            except EvidenceRowError as fault:
+                if broken == "raise":
+                    raise
+                wrong.append((identity.text or f"row {number}", str(fault)))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.astype({"n": "Int64", "events": "Int64", "verified": bool})
     table[["value", "ci_low", "ci_high"]] = table[["value", "ci_low", "ci_high"]].astype(float)
-    table.attrs = {"digests": digests}
+    table.attrs = {"digests": digests, "broken": wrong}
     return table
 
 
@@ -213,14 +237,15 @@ def _texts(name_or_path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def _fact(file: str, row: int, cells: dict[str, str]) -> dict[str, object]:
+def _fact(file: str, row: int, cells: dict[str, str], *, sourced: bool = True) -> dict[str, object]:
     """One checked row: numbers as numbers, everything else as text."""
     cell = cells_of(file, row, cells)
-    for name in ("id", "drug", "tumor", "endpoint", "source_title"):
+    for name in ("id", "drug", "tumor", "endpoint", *(("source_title",) if sourced else ())):
         text_of(cell(name))
-    if cells["unit"] not in UNITS:
+    unit, factor = _OTHER_UNITS.get(cells["unit"].lower(), (cells["unit"], 1.0))
+    if unit not in UNITS:
         raise cell("unit").error(f"a unit is one of {', '.join(UNITS)}")
-    value = number_of(cell("value"), low=0, high=100 if cells["unit"] == "%" else np.inf, empty=True)
+    value = number_of(cell("value"), low=0, high=100 if unit == "%" else np.inf, empty=True)
     n = number_of(cell("n"), low=1, empty=True, whole=True)
     events = number_of(cell("events"), low=0, high=np.inf if np.isnan(n) else n, empty=True, whole=True)
     low, high = _interval(cell, value)
@@ -235,11 +260,12 @@ def _fact(file: str, row: int, cells: dict[str, str]) -> dict[str, object]:
         | cells
         | {
             "endpoint": _OTHER_ENDPOINTS.get(cells["endpoint"], cells["endpoint"]),
-            "value": value,
+            "unit": unit,
+            "value": value * factor,
             "n": pd.NA if np.isnan(n) else int(n),
             "events": pd.NA if np.isnan(events) else int(events),
-            "ci_low": low,
-            "ci_high": high,
+            "ci_low": low * factor,
+            "ci_high": high * factor,
             "verified": sound,
             "use": use,
         }
