@@ -83,6 +83,10 @@ _TITLES = {
     "window": "EC50 over that of the tumor-specific cell; pSTAT5 where that cell is half-way",
 }
 
+_ORDER = (
+    "Left out and predicted: EC50 within 3-fold of those measurable; pairs of cells that readings tell apart"
+)
+
 
 def fit(
     what: Annotated[str, typer.Argument(help="receptors: the receptor layer, to pSTAT5 of four cell types.")],
@@ -98,11 +102,14 @@ def fit(
     """
     if what != "receptors":
         raise UnknownKindError(kind=what, known=["receptors"])
+    import pandas as pd
+
     from twoarm.calibrate import write_receptor_fit
 
     folder = out or Path("results/fit-receptors")
     values = write_receptor_fit(folder, cells=cell_set, starts=starts, profiles=not quick, say=note)
     say_table(_short(values), title=f"{cell_set}: value, 95 % interval, prior")
+    say_table(pd.read_csv(folder / "order.csv"), title=_ORDER)
     say(str(folder))
     if plot is not None:
         from twoarm.dish import draw_fit

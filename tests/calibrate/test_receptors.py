@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from twoarm.calibrate import fit_receptors, read_measured, write_receptor_fit
+from twoarm.calibrate import fit_receptors, measured_ec50, read_measured, write_receptor_fit
 from twoarm.calibrate.measured import lay_beside
 from twoarm.calibrate.receptors import (
     library_values,
     ligand_ec50,
-    measured_ec50,
     molecule_of,
     native_ec50,
     predict,
@@ -125,9 +124,17 @@ def test_the_second_set_of_counts_fits_too_and_worse():
 def test_a_folder_says_everything_and_a_stopped_fit_goes_on(tmp_path):
     said: list[str] = []
     values = write_receptor_fit(tmp_path, starts=1, profiles=False, say=said.append)
-    assert {"values.csv", "left_out.csv", "ec50.csv", "readings.csv", "correlation.csv", "starts.csv"} <= {
-        path.name for path in tmp_path.iterdir()
-    }
+    assert {
+        "values.csv",
+        "left_out.csv",
+        "ec50.csv",
+        "readings.csv",
+        "correlation.csv",
+        "starts.csv",
+        "known.csv",
+        "pairs.csv",
+        "order.csv",
+    } <= {path.name for path in tmp_path.iterdir()}
     assert len(said) == 7  # the search, and six ligands left out
     again = write_receptor_fit(tmp_path, starts=1, profiles=False, say=said.append)
     assert len(said) == 7

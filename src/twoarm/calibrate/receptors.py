@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from twoarm.calibrate.measured import Free, Measured, lay_beside
+from twoarm.calibrate.resolve import measured_ec50
 from twoarm.cells.bath import bath_table, bathe
 from twoarm.cells.read import CellSet, read_cells
 from twoarm.cells.respond import half_way
@@ -23,7 +24,6 @@ Numbers = NDArray[np.float64]
 _STEP = 0.03  # of a logarithm, for derivatives by differences
 _FINE = np.geomspace(1e-5, 84.0, 70)  # nM; doses that an EC50 is read from
 _RTOL = 1e-4
-_CLEAR = 0.25  # share of a day's plateau that a curve must rise for its EC50 to be told
 _SPREAD_OF_STARTS = 0.7  # of the logarithm, about the priors
 
 
@@ -399,48 +399,6 @@ def ligand_ec50(
     table = bath_table(cells_at(cells, values), names, [molecule_of(measured, *kind, values)], _FINE)
     curves = bathe(table, [hour], ["pstat5"], rtol=_RTOL)["pstat5"].reshape(len(names), _FINE.size)
     return np.array([half_way(np.log(_FINE), curve) for curve in curves])
-
-
-def measured_ec50(
-    measured: Measured, kind: tuple[str, int], cell: str, hour: float = 1.0
-) -> tuple[float, bool]:
-    """Read the EC50 of a ligand off its readings: the dose of half the rise within the measured doses.
-
-    Parameters
-    ----------
-    measured : Measured
-        The data.
-    kind : (str, int)
-        Ligand and number of IL-2.
-    cell : str
-        The cell.
-    hour : float
-        When.
-
-    Returns
-    -------
-    ec50 : float
-        [nM], from the mean over days of curves that rise from 0 to 1.
-    clear : bool
-        Whether it can be told: the rise is at least a quarter of that day's plateau.
-    """
-    table = measured.table
-    own = table[
-        table["ligand"].eq(kind[0])
-        & table["moieties"].eq(kind[1])
-        & table["cell"].eq(cell)
-        & table["hour"].eq(hour)
-    ]
-    curves, heights = [], []
-    for _, day in own.groupby("date"):
-        curve = day.groupby("dose")["pstat5"].mean()
-        foot, rise = curve.iloc[:2].mean(), curve.iloc[-3:].max() - curve.iloc[:2].mean()
-        curves.append((curve - foot) / rise)
-        heights.append(rise / day["plateau"].iloc[0])
-    if not curves:
-        return float("nan"), False
-    mean = pd.concat(curves, axis=1).mean(axis=1).sort_index()
-    return half_way(np.log(mean.index.to_numpy(float)), mean.to_numpy(float)), min(heights) > _CLEAR
 
 
 def multistart(measured: Measured, cells: str, starts: int, seed: int) -> list[ReceptorFit]:

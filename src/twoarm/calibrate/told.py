@@ -16,12 +16,12 @@ from twoarm.calibrate.receptors import (
     ReceptorFit,
     leave_one_out,
     ligand_ec50,
-    measured_ec50,
     multistart,
     predict,
     profile,
     relative_error,
 )
+from twoarm.calibrate.resolve import measured_ec50, resolve, score_order
 from twoarm.cells.bath import bath_model
 from twoarm.cells.read import read_cells
 
@@ -59,8 +59,9 @@ def write_receptor_fit(
     -------
     DataFrame
         `name`, `value`, `low`, `high` (95 %) and `prior`. The folder has it as ``values.csv``, with
-        ``correlation.csv``, ``profiles.csv``, ``ec50.csv``, ``left_out.csv``, ``readings.csv``, and
-        ``starts.csv``.
+        ``correlation.csv``, ``profiles.csv``, ``ec50.csv``, ``left_out.csv``, ``readings.csv``,
+        ``starts.csv``, and what readings can tell: ``known.csv`` (EC50 with interval), ``pairs.csv`` (which
+        cell answers first) and ``order.csv`` (left-out ligands scored against both).
     """
     measured = read_measured()
     folder = Path(out)
@@ -78,15 +79,20 @@ def write_receptor_fit(
     _save(fit.correlation().rename_axis("name").reset_index(), folder / "correlation.csv")
     _save(_ec50(measured, fit), folder / "ec50.csv")
     _save(_readings(measured, fit), folder / "readings.csv")
-    _save(
-        leave_one_out(
-            measured,
-            fit,
-            kept=lambda ligand: _kept(folder / "parts" / f"without {ligand}.csv"),
-            keep=lambda ligand, part: _part(part, folder, f"without {ligand}", say),
-        ),
-        folder / "left_out.csv",
+    left_out = leave_one_out(
+        measured,
+        fit,
+        kept=lambda ligand: _kept(folder / "parts" / f"without {ligand}.csv"),
+        keep=lambda ligand, part: _part(part, folder, f"without {ligand}", say),
     )
+    known, pairs = resolve(measured, seed=seed)
+    for table, name in (
+        (left_out, "left_out"),
+        (known, "known"),
+        (pairs, "pairs"),
+        (score_order(left_out, pairs), "order"),
+    ):
+        _save(table, folder / f"{name}.csv")
     if profiles:
         _save(pd.concat(_profiles(measured, fit, folder, say), ignore_index=True), folder / "profiles.csv")
     return values
