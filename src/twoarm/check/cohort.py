@@ -194,6 +194,31 @@ def predict_cohort(
         follow_up=follow_up,
         days=days,
     )
+    return predict_asked(ask, model=model, keep=keep, advance=advance, progress=progress)
+
+
+def predict_asked(
+    ask: Ask,
+    *,
+    model: Model | None = None,
+    keep: Path | None = None,
+    advance: Advance | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> pd.DataFrame:
+    """Predict what `plan_cohort` planned.
+
+    Parameters
+    ----------
+    ask : Ask
+        From `plan_cohort`.
+    model, keep, advance, progress
+        As for `predict_cohort`.
+
+    Returns
+    -------
+    DataFrame
+        As `predict_cohort`.
+    """
     run = partial(simulate_pool, model=model or read_model(BIOLOGY), keep=keep, advance=advance)
     say = progress or (lambda step, share: None)
     rows: list[pd.DataFrame] = []

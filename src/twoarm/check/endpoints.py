@@ -117,7 +117,7 @@ def days_needed(endpoints: tuple[str, ...], *, longest: float) -> float:
     """
     needed = longest / 2
     for endpoint in map(read_endpoint, endpoints):
-        if endpoint.of == "OS" and endpoint.kind != "landmark":
+        if endpoint.of in ("OS", "DOR") and endpoint.kind != "landmark":
             needed = max(needed, longest)
         needed = max(needed, (endpoint.month + 1) * MONTH)
     return needed

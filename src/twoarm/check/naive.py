@@ -1,4 +1,4 @@
-"""What one would say without a model: the other trials of the same drug and setting, pooled with random effects."""
+"""What one would say without a model: other trials of the same drug and setting, with random effects."""
 
 from __future__ import annotations
 

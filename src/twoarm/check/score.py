@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
@@ -148,24 +146,3 @@ def _z(values: np.ndarray, share: np.ndarray, reported: float, rank: float, unit
     edge = float(ndtri(1 - few))
     z = (y - middle) / spread if spread > 0 else np.sign(y - middle) * _FAR
     return float(np.clip(np.sign(rank - 0.5) * max(abs(z), edge), -_FAR, _FAR))
-
-
-def labels_of(table: pd.DataFrame) -> Mapping[str, str]:
-    """Say each row in a few words, for figures.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With `id trial_name drug histology endpoint n`.
-
-    Returns
-    -------
-    mapping of id to str
-        As "CheckMate 017 nivolumab, squamous, mOS (135)".
-    """
-    return {
-        row.id: f"{row.trial_name or row.id} {row.drug}, {row.histology or row.tumor}, {row.endpoint} ({row.n})"[
-            :88
-        ]
-        for row in table.itertuples()
-    }
