@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twoarm.evidence.compare import compare
     from twoarm.evidence.read import read_evidence
     from twoarm.experiment import read_experiment, run_experiment
+    from twoarm.export import export_study, export_trial
     from twoarm.model import Model, extinguish
     from twoarm.model.sbml import check_units, read_model, write_sbml
     from twoarm.molecule import Molecule, draw_cards, model_parameters, read_molecule
@@ -88,6 +89,8 @@ _HOMES: dict[str, dict[str, str]] = {
         "read_experiment": "experiment",
         "run_experiment": "experiment",
         "write_report": "report",
+        "export_study": "export",
+        "export_trial": "export",
     },
     "Errors": {"TwoarmError": "errors"},
 }
@@ -134,6 +137,8 @@ __all__ = [
     "read_experiment",
     "run_experiment",
     "write_report",
+    "export_study",
+    "export_trial",
     "TwoarmError",
 ]
 

@@ -41,6 +41,7 @@ KINDS = (
     Kind("experiments", "experiment", (".toml",)),
     Kind("cells", "set of cells", (".toml",)),
     Kind("assays", "assay", (".toml",)),
+    Kind("exports", "export dictionary", (".toml",)),
     Kind("calibrations", "calibration", (".toml",)),
     Kind("designations", "designation", (".toml",)),
     Kind("designs", "design", (".toml",)),

@@ -13,6 +13,8 @@ from twoarm import __version__
 from twoarm.cli_calibrate import calibrate
 from twoarm.cli_cells import fit, response
 from twoarm.cli_designate import designate
+from twoarm.cli_export import export
+from twoarm.cli_learn import matter
 from twoarm.cli_simulate import simulate
 from twoarm.errors import OtherStudyError, TwoarmError
 from twoarm.terminal import say, say_table, share_bar
@@ -42,8 +44,10 @@ app = typer.Typer(
 app.command()(simulate)
 app.command()(response)
 app.command()(fit)
+app.command()(export)
 app.command()(calibrate)
 app.command()(designate)
+app.command()(matter)
 
 
 @app.callback(invoke_without_command=True)
@@ -181,6 +185,9 @@ def experiment(
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 11,
     backend: Annotated[Backend, typer.Option(help="reference is slow and believed.")] = Backend.auto,
+    biology: Annotated[
+        bool, typer.Option("--biology", help="Draw numbers of the biology too: what do claims hang on?")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
 ) -> None:
     """Put a claim to the model: groups, knock-outs, and the number that would refute it.
@@ -199,6 +206,7 @@ def experiment(
             patients=patients,
             draws=draws,
             backend=backend.value,
+            biology=biology,
             progress=progress,
         )
     if not quiet:

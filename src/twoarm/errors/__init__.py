@@ -8,8 +8,11 @@ from twoarm.errors.check import *
 from twoarm.errors.designate import *
 from twoarm.errors.engine import *
 from twoarm.errors.evidence import *
+from twoarm.errors.experiment import *
+from twoarm.errors.export import *
 from twoarm.errors.fit import *
 from twoarm.errors.jobs import *
+from twoarm.errors.learn import *
 from twoarm.errors.library import *
 from twoarm.errors.models import *
 from twoarm.errors.molecules import *

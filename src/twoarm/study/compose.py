@@ -103,7 +103,7 @@ def gather(folder: Path) -> Findings:
     measures = measures.fillna({"arm": "", "unit": ""})
     first = measures[measures["replicate"] == 0]
     pooled = pool(first)
-    middle = places[0].parent / _middle_draw(first)
+    middle = shown_trial(folder)
     draws = _draws(first)
     record = files.read_record(middle / files.RECORD)
     return Findings(
@@ -136,6 +136,32 @@ def gather(folder: Path) -> Findings:
         sources=sorted(_sources(study, protocol, plan)),
         provenance=_provenance(plan, record),
     )
+
+
+def shown_trial(folder: Path) -> Path:
+    """Find the trial whose curves the page shows: the middle one of the draws.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a run.
+
+    Returns
+    -------
+    Path
+        Its folder.
+
+    Raises
+    ------
+    NotARunError
+        If no trial is finished.
+    """
+    places = sorted(path.parent for path in (folder / "draws").glob(f"*/{files.RECORD}"))
+    if not places:
+        raise NotARunError(folder=folder, missing="finished trial")
+    tables = [files.read_table(place / "measures.csv") for place in places if "chance" not in place.name]
+    measures = pd.concat(tables, ignore_index=True)
+    return folder / "draws" / _middle_draw(measures)
 
 
 def _middle_draw(measures: pd.DataFrame) -> str:
