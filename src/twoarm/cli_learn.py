@@ -1,0 +1,63 @@
+"""`twoarm matter` and `twoarm update`: what a prediction hangs on, and what reports say of a molecule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twoarm.terminal import note, say, say_table, share_bar
+
+_INTERRUPTED = 130  # what a shell expects after Ctrl+C
+
+
+def matter(
+    study: Annotated[str, typer.Argument(help="Study or protocol in the library, or a .toml file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; by default results/matter-STUDY.")] = None,
+    groups: Annotated[
+        str, typer.Option(help="Which numbers vary, commas between: card, biology, population, clinic.")
+    ] = "card,biology,population,clinic",
+    screen: Annotated[str, typer.Option(help="Screen in the library, or a .toml file.")] = "trial",
+    patients: Annotated[
+        int | None, typer.Option(help="Twins of each run; as the screen says if left out.", min=2)
+    ] = None,
+    trajectories: Annotated[int, typer.Option(help="Of the screening, one run a parameter each.", min=1)] = 2,
+    runs: Annotated[int, typer.Option(help="Runs in which everything varies.", min=16)] = 128,
+    kept: Annotated[int, typer.Option(help="Parameters that the emulator keeps.", min=1)] = 12,
+    seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 11,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
+) -> None:
+    """Find which parameters a trial hangs on, and which measurement would narrow it most.
+
+    The cost is printed first. Finished runs are kept: the same command goes on where it was interrupted.
+
+    Examples: `twoarm matter marslight-11`, or the card alone:
+    `twoarm matter marslight-11 --groups card --runs 64 --out try`
+    """
+    from twoarm.learn import matter_tables, what_matters, write_matter
+
+    folder = out or Path("results") / f"matter-{Path(study).stem}"
+    try:
+        with share_bar(quiet) as progress:
+            found = what_matters(
+                study,
+                folder,
+                seed=seed,
+                groups=[name.strip() for name in groups.split(",")],
+                screen=screen,
+                patients=patients,
+                count=trajectories,
+                runs=runs,
+                kept=kept,
+                announce=None if quiet else note,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        note(f"interrupted; what is done is kept in {folder}: give the same command again")
+        raise typer.Exit(_INTERRUPTED) from None
+    page = write_matter(found, folder)
+    if not quiet:
+        for title, table in matter_tables(found).items():
+            say_table(table, title=title, drawn=True)
+    say(str(page))
