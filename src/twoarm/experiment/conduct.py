@@ -16,6 +16,7 @@ from twoarm.experiment.cohort import METHOD, Treated, card_of, model_of, people_
 from twoarm.experiment.plan import Experiment, rung
 from twoarm.experiment.readouts import read_off
 from twoarm.experiment.rechallenge import outputs_for, rechallenged
+from twoarm.experiment.unsure import biology_of, laid_over
 from twoarm.molecule import draw_cards, read_molecule
 from twoarm.study.folder import read_table, write_table
 
@@ -64,6 +65,7 @@ def conduct(
     patients: int | None = None,
     draws: int | None = None,
     backend: Backend = "auto",
+    biology: bool = False,
     keep: Path | None = None,
     progress: Progress | None = None,
 ) -> Courses:
@@ -80,6 +82,9 @@ def conduct(
         ensemble there is one draw.
     backend : {"auto", "cpu", "reference"}
         As of `simulate`.
+    biology : bool
+        Whether the numbers of the biology that the experiment names are drawn from their ranges, anew in each
+        patient and the same in every group.
     keep : Path, optional
         A folder in which each part is kept as it is done, and from which it is taken if it is there.
     progress : callable, optional
@@ -114,7 +119,7 @@ def conduct(
         tell(0, 1)
         found = None if keep is None else _kept(keep, number)
         if found is None:
-            found = _conduct(experiment, part, each, count, seed, backend, tell)
+            found = _conduct(experiment, part, each, count, seed, backend, biology, tell)
             if keep is not None:
                 for name, table in zip(_names(number), found, strict=True):
                     write_table(table, keep / name, index=False)
@@ -127,7 +132,7 @@ def conduct(
         pd.concat(tables, ignore_index=True),
         pd.concat([table for table in curves if len(table)] or curves[:1], ignore_index=True),
         _cards(experiment, count, seed),
-        _differing(people_of(experiment.population, each * count, seed), each),
+        _differing(_people(experiment, None, each * count, seed, biology), each),
     )
 
 
@@ -138,12 +143,13 @@ def _conduct(
     draws: int,
     seed: int,
     backend: Backend,
+    biology: bool,
     tell: Callable[[int, int], None],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Readouts and bands of one part."""
     group = experiment.groups[part.group]
     model = model_of(group.model or experiment.model)
-    people = people_of(group.population or experiment.population, each * draws, seed)
+    people = _people(experiment, group.population, each * draws, seed, biology)
     treated = treat(model, people, group, part.dose, draws=draws, seed=seed)
     visits = _visits(experiment)
     run = simulate(
@@ -154,6 +160,7 @@ def _conduct(
         visits=visits,
         outputs=[name for name in _outputs(experiment) if name in model.outputs],
         backend=backend,
+        failed="mask" if biology else "raise",  # the ends of all ranges together are beyond some patients
         progress=tell,
     )
     values = _read(experiment, part, treated, run, visits)
@@ -162,9 +169,19 @@ def _conduct(
         if experiment.endpoint:
             read = experiment.readouts[experiment.endpoint.readout]
             out = values[experiment.endpoint.readout].to_numpy(float) < read.end
-        second = rechallenged(experiment.rechallenge, model, treated, run, out, backend=backend)
+        second = rechallenged(
+            experiment.rechallenge, model, treated, run, out, backend=backend, lenient=biology
+        )
         values = pd.concat([values, second], axis=1)
     return values, pd.DataFrame(_bands(experiment, part, run), columns=_BANDS)
+
+
+def _people(experiment: Experiment, population: str | None, n: int, seed: int, biology: bool) -> pd.DataFrame:
+    """Patients of a group, with drawn numbers of the biology where that is asked."""
+    people = people_of(population or experiment.population, n, seed)
+    if not (biology and experiment.biology):
+        return people
+    return laid_over(people, biology_of(experiment.model, experiment.biology, n, seed))
 
 
 def _names(number: int) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from twoarm.experiment.numbers import Parts, arrays_of, each_alone, number_of
 from twoarm.experiment.plan import Experiment
 from twoarm.molecule import read_molecule
 
-CARD, PATIENT = "card", "patient"
+CARD, PATIENT, BIOLOGY = "card", "patient", "biology"
 SHOWN = 3
 _LEAST = 0.25  # rank correlation worth telling
 _APART = 0.1  # difference between the halves worth telling
@@ -42,10 +42,10 @@ def fragility(
     Returns
     -------
     DataFrame
-        A row a claim and field: `claim`, `field`, `of` ("card" or "patient"), `strength` (rank correlation of
-        the margin with the field; below 0 the claim is weaker where the field is high), `split` (median of
-        the field), `holds_below` and `holds_above` (share in which the claim holds in the two halves), and
-        `beyond_chance`. Empty where there are fewer than 10 draws.
+        A row a claim and field: `claim`, `field`, `of` ("card", "patient" or "biology"), `strength` (rank
+        correlation of the margin with the field; below 0 the claim is weaker where the field is high),
+        `split` (median of the field), `holds_below` and `holds_above` (share in which the claim holds in the
+        two halves), and `beyond_chance`. Empty where there are fewer than 10 draws.
 
     Notes
     -----
@@ -84,7 +84,7 @@ def _of_claim(
     known = np.isfinite(number)
     if known.sum() < _FEWEST or np.ptp(number[known]) == 0:
         return []
-    fields = _fields(drawn, own, known)
+    fields = _fields(drawn, own, known, experiment.biology)
     side, held = margin(claim, number[known]), holds(claim, number[known])
     each = patients if claim.statistic != "mean" else 1
     found = []
@@ -109,7 +109,9 @@ def _own_cards(claim: Claim, experiment: Experiment, cards: pd.DataFrame) -> pd.
     return cards[[name for name in cards if str(name).split(" ", 1)[0] in molecules]] if molecules else cards
 
 
-def _fields(drawn: pd.DataFrame, own: pd.DataFrame, known: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+def _fields(
+    drawn: pd.DataFrame, own: pd.DataFrame, known: np.ndarray, biology: tuple[str, ...]
+) -> dict[tuple[str, str], np.ndarray]:
     """Columns that differ, by name and by whose they are; two cards' fields of one name are told apart."""
     fields: dict[tuple[str, str], np.ndarray] = {}
     for name in drawn:
@@ -117,7 +119,7 @@ def _fields(drawn: pd.DataFrame, own: pd.DataFrame, known: np.ndarray) -> dict[t
         same = (short, CARD) in fields and not np.array_equal(_ranked(fields[short, CARD]), _ranked(column))
         fields[str(name) if same else short, CARD] = column
     for name in own:
-        fields[str(name), PATIENT] = own[name].to_numpy(float)[known]
+        fields[str(name), BIOLOGY if name in biology else PATIENT] = own[name].to_numpy(float)[known]
     differing = {key: column for key, column in fields.items() if np.ptp(column) > 0}
     ranks: dict[bytes, tuple[str, str]] = {}  # a field that only repeats another says nothing of its own
     for key, column in differing.items():

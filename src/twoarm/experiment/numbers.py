@@ -131,7 +131,15 @@ def _ratio(claim: Claim, _experiment: Experiment, parts: Parts) -> np.ndarray:
             elif claim.statistic != "paired":
                 values = np.quantile(values, _QUANTILE[claim.statistic], axis=1, keepdims=True)
             number = number * values if power > 0 else number / values
-    return np.asarray(np.median(number, axis=1))
+    return _median(number)
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Median of those who have the number; a course that failed among drawn numbers has none."""
+    known = ~np.isnan(values)
+    return np.array(
+        [np.median(row[own]) if own.any() else np.nan for row, own in zip(values, known, strict=True)]
+    )
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

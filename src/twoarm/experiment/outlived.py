@@ -72,7 +72,7 @@ def inhibition(experiment: Experiment, values: pd.DataFrame, *, seed: int) -> pd
     named, rows = titles(experiment), []
     for name, volume in parts.items():
         if name != against:
-            share = 100 * (1 - volume.mean(axis=1) / parts[against].mean(axis=1))
+            share = 100 * (1 - np.nanmean(volume, axis=1) / np.nanmean(parts[against], axis=1))
             day = experiment.readouts[readout].end
             rows.append((name, named[name], day, animals, *map(float, np.quantile(share, _BAND))))
     return pd.DataFrame(rows, columns=["part", "group", "day", "animals", "low", "middle", "high"])
@@ -104,12 +104,10 @@ def survival(experiment: Experiment, values: pd.DataFrame) -> tuple[pd.DataFrame
     """
     assert experiment.endpoint is not None
     readout = experiment.readouts[experiment.endpoint.readout]
+    known = values.dropna(subset=[experiment.endpoint.readout])
+    out = known[experiment.endpoint.readout].astype(float)
     table = pd.DataFrame(
-        {
-            "arm": values["part"],
-            f"{_OUT}_day": values[experiment.endpoint.readout].astype(float),
-            f"{_OUT}_event": values[experiment.endpoint.readout].astype(float) < readout.end,
-        }
+        {"arm": known["part"], f"{_OUT}_day": out, f"{_OUT}_event": out < readout.end},
     )
     order = list(dict.fromkeys(values["part"]))
     curves = kaplan_meier(table, endpoints=[_OUT], arms=order).rename(columns={"arm": "part"})
@@ -118,11 +116,12 @@ def survival(experiment: Experiment, values: pd.DataFrame) -> tuple[pd.DataFrame
     for part, own in curves.groupby("part", sort=False):
         each = days[str(part)]
         still = (each[:, :, None] > own["day"].to_numpy()[None, None, :]) | (each >= readout.end)[:, :, None]
-        low, high = np.quantile(still.mean(axis=1), [0.05, 0.95], axis=0)
+        still = np.where(np.isnan(each)[:, :, None], np.nan, still)
+        low, high = np.quantile(np.nanmean(still, axis=1), [0.05, 0.95], axis=0)
         bands.append(own.assign(low=low, high=high, group=named[str(part)]))
         gone = np.where(each < readout.end, each, np.inf)
         halves = np.quantile(_half(gone), [0.05, 0.95], method="nearest")
-        staying = (each >= readout.end).mean(axis=1)
+        staying = np.nanmean(np.where(np.isnan(each), np.nan, each >= readout.end), axis=1)
         told.append(
             (
                 *(part, named[str(part)], each.size, readout.end, *_half(gone.reshape(1, -1)), *halves),

@@ -62,6 +62,8 @@ class Experiment(Card):
         A second inoculation of those who are cured.
     published : tuple of Published
         Rows of the evidence that it is compared with, or cannot be.
+    biology : tuple of str
+        Numbers of the model that are drawn from their ranges where that is asked, as claims may hang on them.
     digest : str
         SHA-256 of the file, and of those it extends.
     """
@@ -84,6 +86,7 @@ class Experiment(Card):
     inhibition: Inhibition | None = None
     rechallenge: Rechallenge | None = None
     published: tuple[Published, ...] = ()
+    biology: tuple[str, ...] = ()
     digest: str = ""
 
     def label_of(self, readout: str) -> str:

@@ -34,6 +34,7 @@ def rechallenged(
     out: np.ndarray,
     *,
     backend: Literal["auto", "cpu", "reference"] = "auto",
+    lenient: bool = False,
 ) -> pd.DataFrame:
     """Inoculate the cured again, with and without their memory, and the same animals while naive.
 
@@ -51,6 +52,8 @@ def rechallenged(
         Who was taken out before.
     backend : {"auto", "cpu", "reference"}
         As of `simulate`.
+    lenient : bool
+        Whether a course that fails is left out, and does not end the experiment.
 
     Returns
     -------
@@ -86,7 +89,7 @@ def rechallenged(
         ("take_forgetful", ended, 1.0, doses),
         ("take_naive", naive[_ENDED], 1.0, None),
     ):
-        table.loc[cured, name] = _takes(rechallenge, model, own, given, start, pool, backend)
+        table.loc[cured, name] = _takes(rechallenge, model, own, given, start, pool, backend, lenient)
     return table
 
 
@@ -98,6 +101,7 @@ def _takes(
     start: xr.Dataset,
     pool: np.ndarray | float,
     backend: Literal["auto", "cpu", "reference"],
+    lenient: bool,
 ) -> np.ndarray:
     """Put new tumor cells into the place of the old, and see whether they grow."""
     start = start.copy(deep=True)
@@ -118,8 +122,10 @@ def _takes(
         outputs=[rechallenge.take_output],
         initial=start,
         backend=backend,
+        failed="mask" if lenient else "raise",
     )
-    return (run[rechallenge.take_output].to_numpy()[:, -1] >= rechallenge.take_above).astype(float)
+    size = run[rechallenge.take_output].to_numpy()[:, -1]
+    return np.where(np.isfinite(size), size >= rechallenge.take_above, np.nan)
 
 
 def _parameter(model: Model, table: pd.DataFrame, name: str) -> np.ndarray:

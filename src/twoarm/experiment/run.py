@@ -41,6 +41,7 @@ def run_experiment(
     patients: int | None = None,
     draws: int | None = None,
     backend: Backend = "auto",
+    biology: bool = False,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Conduct an experiment, judge its claims and write its folder.
@@ -58,6 +59,9 @@ def run_experiment(
         Left out, as the experiment says.
     backend : {"auto", "cpu", "reference"}
         As of `simulate`.
+    biology : bool
+        Whether numbers of the biology that the experiment names are drawn from their ranges too. Shares are
+        then of draws of card and biology, and say what a claim hangs on, not what the model claims.
     progress : callable, optional
         Told the step and the share done.
 
@@ -84,7 +88,7 @@ def run_experiment(
     experiment = read_experiment(name)
     folder = Path(folder)
     check_writable(folder / PAGE)
-    plan = _plan(experiment, seed, patients or experiment.patients, draws or experiment.draws)
+    plan = _plan(experiment, seed, patients or experiment.patients, draws or experiment.draws, biology)
     key = hashlib.sha256(json.dumps({**plan, "backend": backend}, sort_keys=True).encode()).hexdigest()
     courses = conduct(
         experiment,
@@ -92,6 +96,7 @@ def run_experiment(
         patients=patients,
         draws=draws,
         backend=backend,
+        biology=biology,
         keep=folder / f"{_PARTS}{key[:12]}",
         progress=progress,
     )
@@ -109,6 +114,8 @@ def run_experiment(
     for file, table in {**tables, **{f"{title}.csv": table for title, table in told.items()}}.items():
         write_table(table, folder / file, index=False)
     record = {**plan, "courses": len(courses.values)}
+    if biology:  # those that the ends of all ranges together lead astray are left out, and counted
+        record["courses that failed"] = int(courses.values[[*experiment.readouts]].isna().all(axis=1).sum())
     write_record(record, folder / RECORD)
     drawings = show.draw(experiment, courses, verdicts, told)
     for number, drawing in enumerate(drawings):
@@ -153,7 +160,7 @@ def _tell(
     return told
 
 
-def _plan(experiment: Experiment, seed: int, patients: int, draws: int) -> dict[str, Any]:
+def _plan(experiment: Experiment, seed: int, patients: int, draws: int, biology: bool) -> dict[str, Any]:
     """Say what makes an experiment: its numbers, and a digest of all that it reads."""
     groups = experiment.groups.values()
     molecules = sorted({given.molecule for group in groups for given in group.given})
@@ -166,6 +173,7 @@ def _plan(experiment: Experiment, seed: int, patients: int, draws: int) -> dict[
         "patients": patients,
         "draws": draws if is_ensemble(experiment) else 1,
         "seed": seed,
+        "biology drawn": ", ".join(experiment.biology) if biology else "none",
         "version": importlib.metadata.version("twoarm"),
         "digest of experiment": experiment.digest,
         **{f"digest of model {name}": read_model(name).digest for name in models},

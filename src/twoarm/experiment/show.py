@@ -87,7 +87,7 @@ def told_in(folder: str | Path) -> dict[str, pd.DataFrame]:
     dict of str to DataFrame of str
         By caption; empty where there were no animals.
     """
-    names = ("inhibition", "survival", "second-tumors", "published")
+    names = ("inhibition", "survival", "second-tumors")
     found = {name: Path(folder) / f"{name}.csv" for name in names}
     tables = animal_tables({name: read_table(path) for name, path in found.items() if path.is_file()})
     return {table.caption: pd.DataFrame([*table.rows], columns=[*table.head]) for table in tables}
