@@ -75,3 +75,60 @@ def test_what_cannot_be_is_refused_in_words(tmp_path, old, new):
     path.write_text(CARD.format(moieties=1, a=0.5, b=5.0).replace(old, new), encoding="utf-8")
     with pytest.raises(CardEntryError, match="il2_arm"):
         read_molecule(path)
+
+
+SOLUTION = """
+name = "mine"
+kind = "cytokine"
+description = "an IL-2 whose chains were measured in solution"
+[il2_arm]
+assay = "solution"
+moieties = { value = 1, source = "assumed", note = "as built" }
+kd_il2ra = { value = "10 nM", source = "assumed", note = "as read" }
+kd_il2rb = { value = "144 nM", source = "assumed", note = "as read" }
+"""
+
+
+def written(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_molecule(path)
+
+
+def test_affinities_in_solution_are_taken_as_they_stand(tmp_path):
+    mine, native = written(tmp_path, SOLUTION).nominal(), read_molecule("aldesleukin").nominal()
+    for field in ("kd_il2ra", "weakening_il2rb", "native_kd_il2rb", "weakening_il2rg"):
+        assert mine[f"il2_arm.{field}"] == pytest.approx(native[f"il2_arm.{field}"]), field
+    same = SOLUTION.replace(
+        "[il2_arm]", '[il2_arm]\nkon = { value = "1e7 1/M/s", source = "assumed", note = "native" }'
+    )
+    ours, theirs = (
+        potency(response(card, cells=["treg", "nk"])).ec50.values
+        for card in (written(tmp_path, same), "aldesleukin")
+    )
+    assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+def test_a_range_in_solution_stays_one(tmp_path):
+    span = SOLUTION.replace('value = "144 nM"', 'low = "144 nM", high = "1440 nM", scale = "log"')
+    entry = written(tmp_path, span).entries()["il2_arm.weakening_il2rb"]
+    assert (entry.low, entry.high, entry.scale, entry.unit) == (1.0, pytest.approx(10.0), "log", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('assay = "solution"\n', "", "kd_il2rb"),  # which of the two it was is not guessed
+        ("kd_il2rb", "sensor_kd_il2rbg", "kd_il2rb"),
+        ("moieties", 'weakening_il2rb = { value = 3, source = "assumed", note = "?" }\nmoieties', "both"),
+    ],
+)
+def test_affinities_that_do_not_say_how_they_were_read_are_refused(tmp_path, old, new, said):
+    with pytest.raises(CardEntryError, match=said):
+        written(tmp_path, SOLUTION.replace(old, new))
+
+
+def test_a_card_without_an_assay_or_a_rate_is_led_to_one(tmp_path):
+    bare = SOLUTION.replace('assay = "solution"\n', "").replace("kd_il2rb", "native_kd_il2rb")
+    with pytest.raises(CardEntryError, match='assay = "solution"'):
+        written(tmp_path, bare)

@@ -7,12 +7,15 @@ from typing import Any
 
 from twoarm import catalog
 from twoarm.card import Entry, EntryRule, read_entry
-from twoarm.errors import EntryFormError, MissingFieldError
+from twoarm.errors import AssayMissingError, EntryFormError, MissingFieldError
 
 _READING = EntryRule("nM", above=0)
 _RATIO = EntryRule("", above=0)
 _RULES = {"kd_il2ra": _READING, "weakening_il2rb": _RATIO}
 _READ_AS = {"kd_il2ra": "sensor_kd_il2ra", "weakening_il2rb": "sensor_kd_il2rbg"}
+_AS_IT_STANDS = "kd_il2rb"  # a dissociation constant of beta that needs no calibration
+_OF_AN_ASSAY = (*_READ_AS.values(), _AS_IT_STANDS)
+_ALONE = ("kon", "weakening_il2rb", "weakening_il2rg")  # what a card gives that names no assay
 
 
 def in_solution(arm: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,13 +24,14 @@ def in_solution(arm: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     arm : mapping
-        Table ``[il2_arm]`` of a card, with `assay` and, where the chain is bound, `sensor_kd_il2ra` and
-        `sensor_kd_il2rbg`. One without `assay` is returned as it is.
+        Table ``[il2_arm]`` of a card. With `assay` it gives, where the chain is bound, readings of a sensor,
+        `sensor_kd_il2ra` and `sensor_kd_il2rbg`, or affinities in solution, `kd_il2ra` and `kd_il2rb`, as the
+        assay has it. One that needs no assay is returned as it is.
 
     Returns
     -------
     dict
-        The table with `kd_il2ra` and `weakening_il2rb` in place of the readings. What the calibration leaves
+        The table with `kd_il2ra` and `weakening_il2rb` in place of the readings. What a calibration leaves
         open is their range. Entries that the assay gives for its kind of molecule (`kon`, `native_kd_il2rb`,
         `weakening_il2rg`) fill those the card leaves out.
 
@@ -35,6 +39,10 @@ def in_solution(arm: Mapping[str, Any]) -> dict[str, Any]:
     ------
     NotInLibraryError
         If there is no such assay.
+    AssayMissingError
+        If the card gives readings, or leaves out what an assay would fill in, and names no assay.
+    MissingFieldError
+        If the assay has no line for a reading, or nothing says how beta is bound.
     EntryFormError, UnitError
         If a reading cannot be read.
 
@@ -48,25 +56,54 @@ def in_solution(arm: Mapping[str, Any]) -> dict[str, Any]:
     >>> arm = in_solution({"assay": "interferometry", "sensor_kd_il2rbg": reading})
     >>> sorted(arm)
     ['kon', 'native_kd_il2rb', 'weakening_il2rb', 'weakening_il2rg']
+    >>> round(in_solution({"assay": "solution", "kd_il2rb": reading})["weakening_il2rb"].nominal(), 3)
+    0.153
     """
     if "assay" not in arm:
+        _check_alone(arm)
         return dict(arm)
     if not isinstance(arm["assay"], str):
         raise EntryFormError(given=f"assay {arm['assay']!r}, which is no name")
     path = catalog.find("assays", arm["assay"])
     assay = catalog.read_toml(path)
-    found = {key: said for key, said in arm.items() if key not in {"assay", *_READ_AS.values()}}
-    for field, reading in _READ_AS.items():
+    lines = assay.get("calibration", {})
+    readable = _READ_AS.values() if lines else (_AS_IT_STANDS,)
+    found = {key: said for key, said in arm.items() if key not in {"assay", *readable}}
+    for field, reading in _READ_AS.items() if lines else ():
         if reading in arm:
             if field in arm:
                 raise EntryFormError(given=f"both `{field}` and `{reading}`")
-            line = assay["calibration"][field]
             found[field] = _calibrated(
-                read_entry(arm[reading], _READING), line, _RULES[field], str(assay["name"])
+                read_entry(arm[reading], _READING), lines[field], _RULES[field], str(assay["name"])
             )
+    if _AS_IT_STANDS in arm and not lines:
+        if "weakening_il2rb" in arm:
+            raise EntryFormError(given=f"both `weakening_il2rb` and `{_AS_IT_STANDS}`")
+        native = {**assay["il2_arm"], **found}["native_kd_il2rb"]
+        found["weakening_il2rb"] = _over(read_entry(arm[_AS_IT_STANDS], _READING), native)
     if "weakening_il2rb" not in found:
-        raise MissingFieldError(path="card", place="il2_arm with an assay", field="sensor_kd_il2rbg")
+        raise MissingFieldError(
+            path="card", place=f'il2_arm with the assay "{assay["name"]}"', field=list(readable)[-1]
+        )
     return {**assay["il2_arm"], **found}
+
+
+def _check_alone(arm: Mapping[str, Any]) -> None:
+    """Refuse an arm that cannot be read without an assay, in words that lead to one."""
+    readings = [field for field in _OF_AN_ASSAY if field in arm]
+    missing = [field for field in _ALONE if field not in arm]
+    if readings or missing:
+        raise AssayMissingError(readings=readings, missing=missing)
+
+
+def _over(reading: Entry, native: Any) -> Entry:
+    """Fold over the native constant; a range stays one."""
+    at = read_entry(native, _READING).nominal()
+    ends = {key: getattr(reading, key) for key in ("value", "low", "high")}
+    folds = {key: None if end is None else end / at for key, end in ends.items()}
+    choices = tuple(choice / at for choice in reading.choices)
+    note = f"{reading.nominal():.3g} nM over the native {at:g} nM. {reading.note}".strip()
+    return reading.model_copy(update={"unit": "", **folds, "choices": choices, "note": note})
 
 
 def _calibrated(reading: Entry, line: Mapping[str, Any], rule: EntryRule, assay: str) -> Entry:

@@ -85,3 +85,17 @@ class MoleculeTwiceError(TwoarmError, ValueError):
             f'two different cards of the protocol are named "{name}". Draws and files go by that name, so each card '
             "has its own. Rename one of them."
         )
+
+
+class AssayMissingError(TwoarmError, ValueError):
+    """An IL-2 arm gives readings, or too little, and does not say how its affinities were measured."""
+
+    def __init__(self, *, readings: Sequence[str], missing: Sequence[str]) -> None:
+        what = f'"{readings[0]}"' if readings else "affinities"
+        lacks = "" if readings else f' and no "{missing[0]}"'
+        super().__init__(
+            f"il2_arm gives {what} but no `assay`{lacks}. A sensor reads the same molecule many times tighter than a cell "
+            'meets it, so where a number comes from is not guessed. Add assay = "interferometry" with sensor_kd_il2ra '
+            'and sensor_kd_il2rbg for readings of a sensor, or assay = "solution" with kd_il2ra and kd_il2rb for '
+            "affinities in solution; either fills in the rest."
+        )
