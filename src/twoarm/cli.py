@@ -15,6 +15,7 @@ from twoarm.cli_cells import fit, response
 from twoarm.cli_designate import designate
 from twoarm.cli_export import export
 from twoarm.cli_learn import matter
+from twoarm.cli_plan import plan
 from twoarm.cli_simulate import simulate
 from twoarm.errors import OtherStudyError, TwoarmError
 from twoarm.terminal import say, say_table, share_bar
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 
 app.command()(simulate)
+app.command()(plan)
 app.command()(response)
 app.command()(fit)
 app.command()(export)

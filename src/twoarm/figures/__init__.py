@@ -16,6 +16,14 @@ from .flow import consort
 from .forest import hazard_ratios, predicted_published, subgroups, uncertainty
 from .incidence import cumulative_incidence
 from .matter import tornado, worth
+from .plan import (
+    boundaries,
+    moved_inputs,
+    picked_doses,
+    pool_survival,
+    power_curve,
+    ratio_over_time,
+)
 from .response import spider, waterfall
 from .style import arm_colors, svg
 from .survival import kaplan_meier, survival_range
@@ -26,6 +34,7 @@ __all__ = [
     "arm_colors",
     "bands",
     "biomarkers",
+    "boundaries",
     "consort",
     "contraction",
     "cumulative_incidence",
@@ -35,7 +44,12 @@ __all__ = [
     "fitted_curves",
     "hazard_ratios",
     "kaplan_meier",
+    "moved_inputs",
+    "picked_doses",
+    "pool_survival",
+    "power_curve",
     "predicted_published",
+    "ratio_over_time",
     "selectivity",
     "spider",
     "subgroups",

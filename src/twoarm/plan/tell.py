@@ -1,0 +1,531 @@
+"""From the tables of a plan to its page: sentences, figures and small tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+import twoarm
+from twoarm import figures
+from twoarm.design.events import schoenfeld_events
+from twoarm.figures.style import short_names
+from twoarm.plan.compare import PLANNED, Compared
+from twoarm.plan.run import Asked
+from twoarm.report.pictures import Picture
+from twoarm.report.plan import PlanPage, Section, render_plan
+from twoarm.report.tables import Table, between, number
+
+RULES = {"three_plus_three": "3+3", "boin": "BOIN", "crm": "CRM"}
+
+_TESTS = {
+    "power": "as designed, with its looks",
+    "power_log_rank": "log-rank at the final analysis alone",
+    "power_late": "log-rank weighted to late differences (0, 1)",
+    "power_mean": "restricted mean time",
+}
+
+
+def plan_page(asked: Asked, found: Compared, summary: pd.DataFrame) -> str:
+    """Write the page of a comparison of two arms.
+
+    Parameters
+    ----------
+    asked : Asked
+        What was planned.
+    found : Compared
+        Tables.
+    summary : DataFrame
+        From `summary_of`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    own = summary[summary["scenario"] == PLANNED.label].set_index("quantity")
+    planned, protocol = asked.planned, asked.planned.protocol
+    labels = {arm: protocol.arms[arm].label for arm in (planned.experimental, planned.control)}
+    said = short_names(labels)
+    pair = f"{said[planned.experimental]} against {said[planned.control]}"
+    power, months = own.loc["power"], own.loc["months"]
+    answer = (
+        f"With {planned.patients} patients and {planned.events[-1]} events of {planned.endpoint}, this trial shows a "
+        f"benefit of {pair} with a probability of {_percent(power['value'])}, and decides after "
+        f"{months['value']:.0f} months."
+    )
+    return render_plan(
+        PlanPage(
+            title=protocol.title or protocol.name,
+            question=f"{planned.design.title}. What is the chance of success, how long does it take, and what moves it?",
+            answer=answer,
+            tiles=_tiles(own, found),
+            sections=(
+                _power_section(own, summary, found, asked),
+                _design_section(own, found),
+                _null_section(found, asked),
+                _time_section(own, found, asked, labels),
+                _inputs_section(own, found),
+                _resampling_section(found, asked),
+            ),
+            provenance=_provenance(asked),
+        )
+    )
+
+
+def rates_page(asked: Asked, operating: pd.DataFrame, summary: pd.DataFrame) -> str:
+    """Write the page of a design on response rates.
+
+    Parameters
+    ----------
+    asked : Asked
+        What was planned.
+    operating, summary : DataFrame
+        From `plan_rates` and `summary_of`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    wide = summary.pivot(index="scenario", columns="quantity", values="value")
+    wide = wide.reindex(list(dict.fromkeys(summary["scenario"])))
+    ends = summary.set_index(["scenario", "quantity"])
+    rates = asked.planned.design.rates
+    assert rates is not None
+    first = wide.iloc[0]
+    stages = "r1" in wide
+    rows = [
+        (
+            str(name),
+            f"{100 * row['rate']:.1f} % ({100 * ends.loc[(name, 'rate'), 'low']:.1f} to {100 * ends.loc[(name, 'rate'), 'high']:.1f})",
+            _percent(row["power"]),
+            _percent(row["type_one"], 1),
+            _percent(row["power_at_target"]),
+            f"{row['patients']:.1f}",
+            _percent(row["early"]) if stages else "–",
+        )
+        for name, row in wide.iterrows()
+    ]
+    head = ("", "Response rate, 90 % of draws", "Accepts", "Type I error", "Power at target", "Expected patients", "Stops early")
+    said = (
+        f"Stop at {first['r1']:.0f} or fewer responses among {first['n1']:.0f} patients; reject the treatment at "
+        f"{first['r']:.0f} or fewer among {first['n']:.0f}."
+        if stages
+        else f"Reject the treatment at {first['r']:.0f} or fewer responses among {first['n']:.0f} patients."
+    )
+    best = wide["power"].idxmax()
+    return render_plan(
+        PlanPage(
+            title=f"{asked.planned.design.title}: {asked.planned.protocol.arms[asked.planned.experimental].label}",
+            question=f"Is the response rate above {100 * rates.null:g} %, and worth {100 * rates.target:g} %?",
+            answer=f"The design accepts the treatment with a probability of {_percent(wide.loc[best, 'power'])} in {best}."
+            if len(wide) > 1
+            else f"The design accepts the treatment with a probability of {_percent(first['power'])}.",
+            tiles=[(str(name), _percent(row["power"]), f"at a response rate of {100 * row['rate']:.1f} %") for name, row in wide.iterrows()],
+            sections=(
+                Section("design", "Design", words=(said,)),
+                Section(
+                    "operating",
+                    "What it does",
+                    words=(
+                        "Virtual patients are simulated once. Drawn from the pool they are alike by chance, so that the "
+                        "number of responses is binomial with the pool's rate: these numbers are exact for the pool, "
+                        "without Monte Carlo error. The pool itself is a sample; its share is known to about "
+                        f"{100 * np.sqrt(first['rate'] * (1 - first['rate']) / asked.size):.1f} percentage points.",
+                    ),
+                    tables=(Table("Operating characteristics", head, rows),),
+                ),
+            ),
+            provenance=_provenance(asked),
+        )
+    )
+
+
+def escalation_page(asked: Asked, doses: pd.DataFrame) -> str:
+    """Write the page of an escalation.
+
+    Parameters
+    ----------
+    asked : Asked
+        What was planned.
+    doses : DataFrame
+        From `plan_escalation`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    card = asked.planned.design.escalation
+    assert card is not None
+    groups = doses.groupby(["scenario", "dose"], sort=False)
+    table = groups[["picked", "toxicity", "patients", "limited"]].mean().reset_index()
+    table["toxicity_low"] = groups["toxicity"].quantile(0.05).to_numpy()
+    table["toxicity_high"] = groups["toxicity"].quantile(0.95).to_numpy()
+    table = table.rename(columns={"scenario": "rule"})
+    names = {arm: asked.planned.protocol.arms[arm].treatments[0].dose for arm in card.arms}
+    best = table.loc[table["picked"].idxmax()]
+    rows = [
+        (
+            names.get(dose, "none"),
+            *(
+                _percent(float(part[part["rule"] == rule]["picked"].iloc[0]))
+                for rule in card.rules
+            ),
+            _percent(float(part["toxicity"].iloc[0]), 1) if dose else "–",
+            *(f"{float(part[part['rule'] == rule]['patients'].iloc[0]):.1f}" if dose else "–" for rule in card.rules),
+        )
+        for dose, part in table.groupby("dose", sort=False)
+    ]
+    head = (
+        "Dose",
+        *(f"{RULES[rule]} picks it" for rule in card.rules),
+        "Dose-limiting events",
+        *(f"Patients, {RULES[rule]}" for rule in card.rules),
+    )
+    picture = Picture(
+        figures.svg(
+            figures.picked_doses(table, names=names, rules={rule: RULES[rule] for rule in card.rules}),
+            name="doses",
+            alt="Toxicity by dose, and how often each rule recommends each dose",
+        ),
+        "Left, patients with a dose-limiting event in the pool; bars span 90 % of the draws of the card. Right, the dose "
+        "recommended at the end, over all trials and draws.",
+    )
+    return render_plan(
+        PlanPage(
+            title=asked.planned.design.title,
+            question="Which dose does phase 1 pick?",
+            answer=f"{RULES[str(best['rule'])]} recommends {names.get(str(best['dose']), 'no dose')} in "
+            f"{_percent(float(best['picked']))} of the trials.",
+            tiles=(),
+            sections=(
+                Section("doses", "Doses", pictures=(picture,), tables=(Table("Escalation", head, rows),)),
+                Section(
+                    "how",
+                    "How",
+                    points=(
+                        f"A dose-limiting event is a related event of grade {card.limiting.grade} or above within "
+                        f"{card.limiting.window:g} days"
+                        + "".join(f"; {kind.replace('_', ' ')} from grade {grade}" for kind, grade in card.limiting.kinds.items())
+                        + ". It comes from the toxicity layer, which knows no dose.",
+                        f"BOIN and CRM aim at {100 * card.target:g} %, {card.cohort} patients at a time, {card.most} at "
+                        "most; 3+3 recommends the highest dose with at most 1 event in 6 patients.",
+                        "Patients of a trial are drawn from a pool that was simulated once, each dose in the same "
+                        "patients. That is exact: what happens to one patient changes no other patient.",
+                        "Patients who leave within the window without an event count as patients without one.",
+                    ),
+                ),
+            ),
+            provenance=_provenance(asked),
+        )
+    )
+
+
+def _tiles(own: pd.DataFrame, found: Compared) -> list[tuple[str, str, str]]:
+    several = found.facts["draws"] > 1
+
+    def over(name: str, say: object) -> str:
+        low, high = own.loc[name, ["low", "high"]]
+        return f"{say(low)} to {say(high)} over draws" if several else ""  # type: ignore[operator]
+
+    ratio = own.loc["hazard_ratio"]
+    whole = found.null[found.null["look"] == 0].iloc[0]
+    return [
+        ("Assurance" if several else "Power", _percent(own.loc["power", "value"]), over("power", _percent)),
+        (
+            "Hazard ratio",
+            f"{ratio['value']:.2f}",
+            f"median of trials; {own.loc['hazard_ratio_low', 'value']:.2f} to {own.loc['hazard_ratio_high', 'value']:.2f} within a draw",
+        ),
+        ("Months to the decision", f"{own.loc['months', 'value']:.0f}", over("months", lambda x: f"{x:.0f}")),
+        ("Patients enrolled by then", f"{own.loc['patients', 'value']:.0f}", f"{own.loc['events', 'value']:.0f} events"),
+        (
+            "Type I error, one-sided",
+            _percent(whole["rejected"], 2),
+            f"{_percent(whole['low'], 2)} to {_percent(whole['high'], 2)}",
+        ),
+    ]
+
+
+def _power_section(own: pd.DataFrame, summary: pd.DataFrame, found: Compared, asked: Asked) -> Section:
+    several = found.facts["draws"] > 1
+    words = [
+        "Assurance is power averaged over the draws of the molecules' cards"
+        + (" and of the population's posterior" if len(asked.members) > 1 else "")
+        + f": {found.facts['draws']} draws, {found.facts['replicates']} trials each."
+        if several
+        else "Power, from one pool: neither card nor population has a range here."
+    ]
+    rows = [
+        (said, _percent(own.loc[name, "value"]), between(100 * own.loc[name, "low"], 100 * own.loc[name, "high"], "%"))
+        for name, said in _TESTS.items()
+    ]
+    tables = [Table("Power by test, one-sided, same error", ("Test", "Power", "90 % of draws"), rows)]
+    pictures = []
+    operating = found.operating
+    for axis, words_of in (
+        ("n", "Patients; events in proportion"),
+        ("events", "Events at the final analysis"),
+        ("rate", "Patients a month"),
+        ("ramp", "Months until all sites are open"),
+        ("dropout", "Dropout a year"),
+    ):
+        points = _points(operating, axis, asked)
+        if points is None:
+            continue
+        planned = {
+            "n": float(asked.planned.patients),
+            "events": float(asked.planned.events[-1]),
+            "rate": asked.planned.protocol.enrollment.rate * 365.25 / 12,
+        }.get(axis)
+        drawn = figures.power_curve(points, words_of, planned=planned)
+        pictures.append(
+            Picture(
+                figures.svg(drawn, name=f"power-{axis}", alt=f"Power against {words_of.lower()}"),
+                "Gray: power in each draw; teal: their mean, the assurance. Dotted: the plan.",
+            )
+        )
+    others = [name for name in dict.fromkeys(summary["scenario"]) if name != PLANNED.label]
+    if others:
+        wide = summary.pivot(index="scenario", columns="quantity", values="value").loc[[PLANNED.label, *others]]
+        tables.append(
+            Table(
+                "Scenarios",
+                ("Scenario", "Assurance", "Months", "Patients", "Events", "Hazard ratio"),
+                [
+                    (
+                        str(name),
+                        _percent(row["power"]),
+                        f"{row['months']:.1f}",
+                        f"{row['patients']:.0f}",
+                        f"{row['events']:.0f}",
+                        f"{row['hazard_ratio']:.2f}",
+                    )
+                    for name, row in wide.iterrows()
+                ],
+            )
+        )
+    return Section("power", "Chance of success", words=words, pictures=pictures, tables=tables)
+
+
+def _points(operating: pd.DataFrame, axis: str, asked: Asked) -> pd.DataFrame | None:
+    """Power over one input, the plan itself among the points."""
+    wide = operating.pivot_table(index=["scenario", "draw"], columns="quantity", values="value").reset_index()
+    if axis not in wide:
+        return None
+    others = [name for name in ("n", "events", "rate", "ramp", "dropout") if name != axis and name in asked_names(operating)]
+    if axis == "n" and "n" in wide:
+        wide.loc[wide["scenario"] == PLANNED.label, "n"] = asked.planned.patients
+    elif axis == "events":
+        wide.loc[wide["scenario"] == PLANNED.label, "events"] = asked.planned.events[-1]
+    if others and axis != "n":
+        return None  # several inputs are crossed: the table shows them
+    points = wide[wide[axis].notna()]
+    if axis not in asked_names(operating) or points[axis].nunique() < 2 or points.duplicated([axis, "draw"]).any():
+        return None
+    return points.rename(columns={axis: "x"})[["x", "draw", "power", "months"]]
+
+
+def asked_names(operating: pd.DataFrame) -> set[str]:
+    """Names that scenarios of a table vary."""
+    labels = [str(name) for name in operating["scenario"].unique()]
+    return {part.partition(" =")[0].strip() for label in labels for part in label.split(",") if "=" in part}
+
+
+def _design_section(own: pd.DataFrame, found: Compared) -> Section:
+    looks = found.boundaries
+    stops = pd.DataFrame(
+        {
+            "look": looks["look"],
+            "efficacy": [own.loc[f"efficacy_{look}", "value"] for look in looks["look"]],
+            "futility": [own.loc[f"futility_{look}", "value"] for look in looks["look"]],
+        }
+    )
+    rows = [
+        (
+            f"Look {row.look}",
+            f"{row.events}",
+            _percent(row.information),
+            f"{row.efficacy:.4f}",
+            f"{row.p:.5f}",
+            f"{row.hazard_ratio:.3f}",
+            "–" if np.isinf(row.futility) or row.look == len(looks) else f"{row.futility:.4f}",
+            f"{own.loc[f'months_{row.look}', 'value']:.1f}",
+            _percent(own.loc[f"efficacy_{row.look}", "value"]),
+            _percent(own.loc[f"futility_{row.look}", "value"]),
+        )
+        for row in looks.itertuples()
+    ]
+    head = ("", "Events", "Information", "z", "p, one-sided", "Hazard ratio", "Futility z", "Month", "Stops, efficacy", "Stops, futility")
+    pictures = []
+    if len(looks) > 1:
+        drawing = figures.boundaries(looks, stops)
+        pictures = [
+            Picture(
+                figures.svg(drawing, name="boundaries", alt="Boundaries by number of events, and stops at each look"),
+                "Left, the hazard ratio that an interim analysis must show to stop. Right, how often it does, over all "
+                "draws.",
+            )
+        ]
+    return Section("design", "Boundaries and stops", pictures=pictures, tables=(Table("Looks", head, rows),))
+
+
+def _null_section(found: Compared, asked: Asked) -> Section:
+    whole = found.null[found.null["look"] == 0].iloc[0]
+    alpha = asked.planned.design.test.alpha if asked.planned.design.test else np.nan
+    return Section(
+        "null",
+        "Type I error under an honest null",
+        words=(
+            f"In {found.facts['null_trials']} trials both arms were patients of the control arm, with their own curves, "
+            "strata, dropout and looks; stops for futility were overruled. "
+            f"{_percent(whole['rejected'], 2)} of them claimed a benefit ({_percent(whole['low'], 2)} to "
+            f"{_percent(whole['high'], 2)}; {_percent(alpha, 1)} is allowed).",
+        ),
+    )
+
+
+def _time_section(own: pd.DataFrame, found: Compared, asked: Asked, labels: Mapping[str, str]) -> Section:
+    endpoint = asked.planned.endpoint
+    ratio = figures.ratio_over_time(found.ratios, endpoint=endpoint)
+    months = max(6.0, float(np.ceil(own.loc["final_months", "value"])))
+    curves = figures.pool_survival(found.curves, endpoint=endpoint, months=months, names=labels)
+    until = found.facts["until_months"]
+    gain = own.loc["mean_gain"]
+    periods = found.ratios[found.ratios["kind"] == "period"].sort_values("start")
+    early, late = periods.iloc[0], periods.iloc[-1]
+    hazard = own.loc["hazard_ratio", "value"]
+    need = f"{schoenfeld_events(hazard, power=0.9):.0f}" if abs(hazard - 1) > 0.005 else "no number of"
+    return Section(
+        "time",
+        "The hazard ratio is not one number",
+        words=(
+            f"Where the curves part late, the hazard ratio depends on when one looks: {early['middle']:.2f} in the first "
+            f"{early['month']:.0f} months, {late['middle']:.2f} between months {late['start']:.0f} and {late['month']:.0f}. "
+            f"A formula that takes the final {hazard:.2f} as constant asks for {need} events for 90 % power.",
+            f"Restricted to {until:.0f} months, the experimental arm gains {number(gain['value'])} months on average "
+            f"({number(gain['low'])} to {number(gain['high'])} over draws). Medians of {endpoint}: "
+            f"{number(own.loc['median_experimental', 'value'])} against {number(own.loc['median_control', 'value'])} months.",
+        ),
+        pictures=(
+            Picture(
+                figures.svg(ratio, name="ratio", alt="Hazard ratio at data cuts and in periods of follow-up"),
+                "Median of trials and draws, with the 90 % between them. Periods with events in fewer than half of the "
+                "trials are left out.",
+            ),
+            Picture(
+                figures.svg(curves, name="survival", alt=f"{endpoint} of the pool in both arms"),
+                "All virtual patients of the pool, in both arms; bands hold 90 % of the draws.",
+            ),
+        ),
+    )
+
+
+def _inputs_section(own: pd.DataFrame, found: Compared) -> Section:
+    power = float(own.loc["power", "value"])
+    names = ranked_inputs(found.inputs)
+    parts = {str(name): part.sort_values("power") for name, part in found.inputs.groupby("input", sort=False)}
+    points = []
+    for name in names[:3]:
+        low, high = parts[name].iloc[0], parts[name].iloc[-1]
+        points.append(
+            f"{name[0].upper()}{name[1:]}: {_percent(low['power'])} at {low['setting']}, {_percent(high['power'])} at "
+            f"{high['setting']} ({low['months']:.0f} and {high['months']:.0f} months)."
+        )
+    drawing = figures.moved_inputs(found.inputs, planned=power)
+    return Section(
+        "inputs",
+        "The three things that most change the answer",
+        words=(
+            "Each input is moved alone, to the ends of the range its file gives, or by a quarter where it gives none; the "
+            "card to the draws at the tenth and ninetieth of a hundred. The same trials are run again.",
+        ),
+        points=points,
+        pictures=(
+            Picture(
+                figures.svg(drawing, name="inputs", alt="Assurance when one input is moved at a time"),
+                "Assurance at both ends of each input.",
+            ),
+        ),
+    )
+
+
+def ranked_inputs(inputs: pd.DataFrame) -> list[str]:
+    """Inputs by how much they move the assurance, the widest first.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"input": ["a", "a", "b", "b"], "power": [0.5, 0.6, 0.2, 0.9]})
+    >>> ranked_inputs(rows)
+    ['b', 'a']
+    """
+    groups = inputs.groupby("input", sort=False)["power"]
+    return [str(name) for name in (groups.max() - groups.min()).sort_values(ascending=False, kind="stable").index]
+
+
+def _resampling_section(found: Compared, asked: Asked) -> Section:
+    error, trial = found.facts["pool_error"], found.facts["trial_error"]
+    points = [
+        "Exact: virtual patients do not influence each other, so a trial of patients drawn with replacement from the pool "
+        "has the distribution of a trial of the pool's population. Entry, randomization, calendar time, dropout and "
+        "interim analyses are drawn anew in each trial.",
+        f"The pool is finite: {asked.size} patients in each arm. What it holds by chance is in every trial: the standard "
+        f"error of its own log hazard ratio is {error:.3f}, beside {trial:.3f} of one trial. A larger pool narrows it.",
+        "Not redrawn: the investigator's readings, because a call of progression ends treatment and so belongs to the "
+        "patient's course. Independent review is redrawn, from a few versions of its readers.",
+        "Not exact where patients depend on each other or on the calendar: adaptive randomization, treatment that changes "
+        "while the trial runs, a population that drifts. None of these is offered.",
+        "A dose, an interval or a visit schedule that is varied makes other patients: they are simulated anew.",
+    ]
+    return Section("resampling", "How the trials were made", points=points)
+
+
+def _provenance(asked: Asked) -> dict[str, str]:
+    return {
+        "design": asked.planned.design.name,
+        "protocol": asked.planned.protocol.name,
+        "population": "; ".join(dict.fromkeys(member.label for member in asked.members)),
+        "model": f"{asked.model.name} {asked.model.digest[:16]}",
+        "pool": f"{asked.size} patients in each arm",
+        "seed": str(asked.seed),
+        "twoarm": twoarm.__version__,
+    }
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return "–" if not np.isfinite(share) else f"{100 * share:.{digits}f} %"
+
+
+def plan_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Say a plan in a small table of text, one row a scenario.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        From `plan_trial`.
+
+    Returns
+    -------
+    DataFrame of str
+        For a terminal.
+    """
+    wide = summary.pivot(index="scenario", columns="quantity", values="value")
+    wide = wide.reindex(list(dict.fromkeys(summary["scenario"])))
+    shown = {
+        "power": ("assurance", _percent),
+        "months": ("months", lambda x: f"{x:.1f}"),
+        "patients": ("patients", lambda x: f"{x:.0f}"),
+        "events": ("events", lambda x: f"{x:.0f}"),
+        "hazard_ratio": ("hazard ratio", lambda x: f"{x:.2f}"),
+        "rate": ("response", lambda x: _percent(x, 1)),
+    }
+    columns: dict[str, Sequence[str]] = {"scenario": [str(name) for name in wide.index]}
+    for name, (title, say) in shown.items():
+        if name in wide and not (name == "rate" and "months" in wide):
+            columns[title] = [say(value) for value in wide[name]]
+    for name in (str(name) for name in wide if str(name).startswith("picks ")):
+        columns[name] = [_percent(value) for value in wide[name]]
+    return pd.DataFrame(columns)

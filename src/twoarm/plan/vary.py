@@ -1,0 +1,183 @@
+"""What is varied: words of the command line → scenarios of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from twoarm.errors import EnrollmentSpeedError, VaryError
+from twoarm.trial.protocol import Arm, Enrollment, Protocol
+
+NUMBERS = {"n": "patients", "events": "events", "rate": "patients a month", "ramp": "months", "dropout": "a year"}
+WORDS = {"dose": "dose of the experimental arm", "every": "interval of the experimental arm"}
+KNOWN = (*NUMBERS, *WORDS)
+"""Names that can be varied."""
+
+_MOST = 64
+_MONTH, _YEAR = 365.25 / 12, 365.25
+
+
+class Scenario(NamedTuple):
+    """One setting of everything that is varied.
+
+    Attributes
+    ----------
+    values : mapping of str to object
+        By name; {} is the protocol as it stands.
+    """
+
+    values: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """In words."""
+        return ", ".join(f"{name} = {value:g}" if name in NUMBERS else f"{name} {value}" for name, value in self.values.items()) or "as planned"
+
+    @property
+    def regimen(self) -> tuple[tuple[str, str], ...]:
+        """What makes other patients of it: dose and interval."""
+        return tuple((name, str(self.values[name])) for name in WORDS if name in self.values)
+
+
+def read_vary(texts: Sequence[str]) -> list[Scenario]:
+    """Read what is to be varied.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        As "n=300:900:100" or "dose=1 mg/kg,3 mg/kg"; several are crossed.
+
+    Returns
+    -------
+    list of Scenario
+        Every combination.
+
+    Raises
+    ------
+    VaryError
+        If one is not understood, or there are more than 64.
+
+    Examples
+    --------
+    >>> [scenario.label for scenario in read_vary(["n=300:500:100"])]
+    ['n = 300', 'n = 400', 'n = 500']
+    """
+    axes = dict(_axis(text) for text in texts)
+    scenarios = [Scenario(dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
+    if len(scenarios) > _MOST:
+        raise VaryError(
+            text=" ".join(texts), known=KNOWN, reason=f"it makes {len(scenarios)} scenarios, more than {_MOST}"
+        )
+    return scenarios
+
+
+def enrollment_of(base: Enrollment, values: Mapping[str, Any]) -> Enrollment:
+    """Enrollment of a scenario; regions keep their shares of the speed.
+
+    Parameters
+    ----------
+    base : Enrollment
+        Of the protocol.
+    values : mapping
+        Of the scenario: `rate` [1/month], `ramp` [month].
+
+    Returns
+    -------
+    Enrollment
+        With the scenario's numbers.
+
+    Raises
+    ------
+    EnrollmentSpeedError
+        If nobody would be enrolled.
+    """
+    rate = float(values["rate"]) / _MONTH if "rate" in values else base.rate
+    if not rate > 0:
+        raise EnrollmentSpeedError(where="the trial", rate=rate)
+    ramp = float(values["ramp"]) * _MONTH if "ramp" in values else base.ramp
+    regions = {
+        name: region.model_copy(update={"rate": region.rate * rate / base.rate, "ramp": ramp if "ramp" in values else region.ramp})
+        for name, region in base.regions.items()
+    }
+    return base.model_copy(update={"rate": rate, "ramp": ramp, "regions": regions})
+
+
+def dropout_of(base: float, values: Mapping[str, Any]) -> float:
+    """Hazard of being lost in a scenario [1/day]; `dropout` is a year's."""
+    return float(values["dropout"]) / _YEAR if "dropout" in values else base
+
+
+def protocol_of(protocol: Protocol, arm: str, scenario: Scenario) -> Protocol:
+    """Protocol of a scenario with another dose or interval of the arm's first treatment.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        As it stands.
+    arm : str
+        The experimental arm.
+    scenario : Scenario
+        With `dose` or `every`, or neither.
+
+    Returns
+    -------
+    Protocol
+        Priming and reductions stay as they are.
+
+    Raises
+    ------
+    VaryError
+        If the dose or the interval is not one.
+    """
+    if not scenario.regimen:
+        return protocol
+    whole = protocol.arms[arm].model_dump()
+    first, *others = whole["treatments"]
+    fields = {name: f"{value} days" for name, value in first.items() if name in _DAYS}
+    treatment = {**first, **fields, **dict(scenario.regimen)}
+    for part in ("priming", "re_priming"):
+        if treatment[part]:
+            treatment[part] = {
+                name: f"{value} days" if isinstance(value, float) else value for name, value in treatment[part].items()
+            }
+    try:
+        changed = Arm.model_validate({**whole, "treatments": [treatment, *map(_in_words, others)]})
+    except ValueError as wrong:
+        said = " ".join(f"{name}={value}" for name, value in scenario.regimen)
+        raise VaryError(text=said, known=KNOWN, reason=str(wrong).splitlines()[2].strip()) from None
+    return protocol.model_copy(update={"arms": {**protocol.arms, arm: changed}})
+
+
+_DAYS = ("every", "start", "max_duration", "longest_delay")
+
+
+def _in_words(treatment: dict[str, Any]) -> dict[str, Any]:
+    return {**treatment, **{name: f"{treatment[name]} days" for name in _DAYS}}
+
+
+def _axis(text: str) -> tuple[str, list[Any]]:
+    name, sign, said = (part.strip() for part in text.partition("="))
+    if name not in KNOWN:
+        raise VaryError(text=text, known=KNOWN, reason=f'"{name}" is none of the names')
+    if not sign or not said:
+        raise VaryError(text=text, known=KNOWN, reason="no values are given")
+    if name in WORDS:
+        return name, [part.strip() for part in said.split(",")]
+    try:
+        if ":" in said:
+            first, last, step = (float(part) for part in said.split(":"))
+            values = np.arange(first, last + abs(step) / 2, step).tolist()
+        else:
+            values = [float(part) for part in said.split(",")]
+    except (ValueError, ZeroDivisionError):
+        raise VaryError(text=text, known=KNOWN, reason=f'"{said}" is not a number or a range of numbers') from None
+    if not values or min(values) < 0 or not np.isfinite(values).all():
+        raise VaryError(text=text, known=KNOWN, reason="it holds no number, or one below 0")
+    if name in ("n", "events") and (min(values) < 2 or any(value % 1 for value in values)):
+        raise VaryError(text=text, known=KNOWN, reason="patients and events are whole numbers of 2 or more")
+    if name == "rate" and min(values) <= 0:
+        raise EnrollmentSpeedError(where="the trial", rate=min(values))
+    return name, values
