@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from twoarm.bibliography import cite, read_references
     from twoarm.cells import potency, read_cells, response, response_map, selectivity
+    from twoarm.check import check_evidence, predict_cohort, split_width
     from twoarm.designate import weigh_designation
     from twoarm.engine.diagnose import diagnose
     from twoarm.engine.sensitivities import sensitivities
@@ -86,6 +87,9 @@ _HOMES: dict[str, dict[str, str]] = {
     "Whole studies": {
         "run_study": "study",
         "read_study": "study",
+        "predict_cohort": "check",
+        "split_width": "check",
+        "check_evidence": "check",
         "read_experiment": "experiment",
         "run_experiment": "experiment",
         "write_report": "report",
@@ -134,6 +138,9 @@ __all__ = [
     "cite",
     "run_study",
     "read_study",
+    "predict_cohort",
+    "split_width",
+    "check_evidence",
     "read_experiment",
     "run_experiment",
     "write_report",

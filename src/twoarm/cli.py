@@ -12,6 +12,7 @@ import typer
 from twoarm import __version__
 from twoarm.cli_calibrate import calibrate
 from twoarm.cli_cells import fit, response
+from twoarm.cli_check import check
 from twoarm.cli_designate import designate
 from twoarm.cli_export import export
 from twoarm.cli_learn import matter
@@ -46,6 +47,7 @@ app.command()(simulate)
 app.command()(plan)
 app.command()(response)
 app.command()(fit)
+app.command()(check)
 app.command()(export)
 app.command()(calibrate)
 app.command()(designate)

@@ -20,7 +20,7 @@ from twoarm.check.naive import naive_intervals
 from twoarm.check.plan import Planned, gather, plan, requests_of
 from twoarm.check.pool import Request, kept_at, simulate_pool
 from twoarm.check.rules import read_rules
-from twoarm.check.score import coverage, score_row
+from twoarm.check.score import coverage, score_row, widths_of
 from twoarm.check.widths import split_width
 from twoarm.errors import NothingToCheckError
 from twoarm.evidence.compare import select_evidence
@@ -32,8 +32,12 @@ from twoarm.study.card import BIOLOGY
 from twoarm.trial.conduct import Advance
 
 EVIDENCE = ("comparators", "oak_squamous", "ibi363")
-TABLE, MISSING, COVERAGE = "predicted.csv", "not_predicted.csv", "coverage.csv"
+TABLE, MISSING = "predicted.csv", "not_predicted.csv"
+COVERAGE, WIDTHS = "coverage.csv", "widths.csv"
 _POOLS = "pools"
+_SECONDS = (
+    0.02  # a patient of a trial on one core: 13 to 27 ms, by how often doses are given (decisions/0019)
+)
 _CARRIED = (
     *("id", "drug", "tumor", "histology", "line", "prior_io", "biomarker_subset", "trial_name"),
     *("n", "unit", "use", "verified"),
@@ -55,13 +59,20 @@ class Checked(NamedTuple):
     missing : DataFrame
         `id drug endpoint reason` of every fact that is not predicted.
     coverage : DataFrame
-        `nominal observed rows inside low high`, over the facts that validate, or over all that are scored
-        where none does.
+        `nominal observed rows inside low high`, over the rows of `counted`.
+    widths : DataFrame
+        `unit rows predicted naive_rows predicted_there naive_there naive_inside`: median width of the 90 %
+        intervals, in percentage points, or upper over lower end; then the same for rows where other trials
+        can be pooled, beside the width and coverage of that.
+    counted : str
+        Which rows are counted, in words.
     """
 
     table: pd.DataFrame
     missing: pd.DataFrame
     coverage: pd.DataFrame
+    widths: pd.DataFrame
+    counted: str
 
 
 class Cost(NamedTuple):
@@ -77,6 +88,11 @@ class Cost(NamedTuple):
     cohorts: int
     pools: int
     patients: int
+
+    @property
+    def minutes(self) -> float:
+        """Time on one core, by what a patient took when this was measured."""
+        return self.patients * _SECONDS / 60
 
 
 def check_evidence(
@@ -132,7 +148,8 @@ def check_evidence(
     Returns
     -------
     Checked
-        Written to the folder too, as `predicted.csv`, `not_predicted.csv` and `coverage.csv`.
+        Written to the folder too, as `predicted.csv`, `not_predicted.csv`,
+        `coverage.csv` and `widths.csv`.
 
     Raises
     ------
@@ -174,13 +191,35 @@ def check_evidence(
         found += _rows(one, mapped, facts, model, keep, advance)
     sources = {name: ensembles[name][0].source for name in names}
     table = _table(found, facts, mapped, sources)
-    counted = table[table["scored"]]
-    validating = counted[counted["use"] == "validate"]
-    told = coverage(validating if len(validating) else counted)
-    for name, content in ((TABLE, table), (MISSING, missing), (COVERAGE, told)):
+    counted, words = rows_counted(table)
+    checked = Checked(table, missing, coverage(counted), widths_of(counted), words)
+    told = {TABLE: table, MISSING: missing, COVERAGE: checked.coverage, WIDTHS: checked.widths}
+    for name, content in told.items():
         files.write_table(content, folder / name, index=False)
     say("done", 1.0)
-    return Checked(table, missing, told)
+    return checked
+
+
+def rows_counted(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Choose the rows over which coverage is counted.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `scored use` and the rest.
+
+    Returns
+    -------
+    rows : DataFrame
+        Those that validate; where none does, all that are scored and were not fitted.
+    words : str
+        Which.
+    """
+    scored = table[table["scored"]]
+    validating = scored[scored["use"] == "validate"]
+    if len(validating):
+        return validating, "validate"
+    return scored[scored["use"] != "calibrate"], "are scored and not fitted; none is marked to validate"
 
 
 def _missing(chosen: pd.DataFrame, reasons: dict[str, str], broken: list[tuple[str, str]]) -> pd.DataFrame:

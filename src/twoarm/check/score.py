@@ -102,6 +102,55 @@ def coverage(scored: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["nominal", "observed", "rows", "inside", "low", "high"])
 
 
+def widths_of(scored: pd.DataFrame) -> pd.DataFrame:
+    """Median width of predicted intervals, and of those from other trials pooled.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        `unit low high naive_low naive_high reported`.
+
+    Returns
+    -------
+    DataFrame
+        `unit rows predicted naive_rows predicted_there naive_there naive_inside`: percentage points, or upper
+        over lower end for times and ratios (infinite where an end is); `_there` is over the rows that can be
+        pooled, `naive_inside` the share of these whose pooled interval holds the report.
+
+    Examples
+    --------
+    >>> row = {"unit": "%", "low": 10.0, "high": 30.0, "naive_low": 5.0, "naive_high": 50.0, "reported": 60.0}
+    >>> widths_of(pd.DataFrame([row])).iloc[0].tolist()
+    ['%', 1, 20.0, 1, 20.0, 45.0, 0.0]
+    """
+    rows = []
+    for unit, own in scored.groupby("unit", sort=False):
+        pooled = own[own["naive_low"].notna()]
+        held = (pooled["naive_low"] <= pooled["reported"]) & (pooled["reported"] <= pooled["naive_high"])
+        rows.append(
+            (
+                unit,
+                len(own),
+                _width(own["low"], own["high"], str(unit)),
+                len(pooled),
+                _width(pooled["low"], pooled["high"], str(unit)),
+                _width(pooled["naive_low"], pooled["naive_high"], str(unit)),
+                float(held.mean()) if len(pooled) else np.nan,
+            )
+        )
+    names = ["unit", "rows", "predicted", "naive_rows", "predicted_there", "naive_there", "naive_inside"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _width(low: pd.Series, high: pd.Series, unit: str) -> float:
+    """Median width: a difference of shares, a ratio of times."""
+    if low.empty:
+        return float("nan")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        width = high - low if unit == "%" else high / low
+    return float(width.median())
+
+
 def _of_trials(inside: np.ndarray, trials: np.ndarray) -> tuple[float, float]:
     """Interval of a share from trials drawn with replacement."""
     names, place = np.unique(trials, return_inverse=True)

@@ -8,6 +8,7 @@ imported on the first call, not with the package.
 from __future__ import annotations
 
 from .animals import animals
+from .coverage import coverage, predictions
 from .curves import bands, biomarkers, exposure, selectivity
 from .designation import designation
 from .experiment import experiment
@@ -37,6 +38,7 @@ __all__ = [
     "boundaries",
     "consort",
     "contraction",
+    "coverage",
     "cumulative_incidence",
     "designation",
     "experiment",
@@ -49,6 +51,7 @@ __all__ = [
     "pool_survival",
     "power_curve",
     "predicted_published",
+    "predictions",
     "ratio_over_time",
     "selectivity",
     "spider",
