@@ -253,7 +253,10 @@ def _dates(records: Records, patients: Any, day: Any) -> pd.Series:
     people = np.asarray(patients)
     enrolled = records.patients["enrolled_on"].reindex(people).to_numpy(float)
     days = np.floor(enrolled) + np.floor(np.broadcast_to(np.asarray(day, float), enrolled.shape))
-    return pd.Series(pd.Timestamp(records.opened) + pd.to_timedelta(days, unit="D"), index=people)
+    known = np.isfinite(days)  # pandas multiplies what stands behind a missing value, and warns of overflow
+    whole = np.where(known, days, 0.0).astype(np.int64).astype("timedelta64[D]")
+    dates = np.where(known, np.datetime64(records.opened, "D") + whole, np.datetime64("NaT"))
+    return pd.Series(dates.astype("datetime64[ns]"), index=people)
 
 
 def _drawn(people: pd.DataFrame, name: str, absent: object = np.nan) -> pd.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,8 +40,6 @@ def check_format(name: str) -> None:
     ExportLibraryError
         If the library it needs is not installed.
     """
-    from importlib.util import find_spec
-
     library = _LIBRARIES.get(name)
     if library and find_spec(library) is None:
         raise ExportLibraryError(form=name, library=library)
