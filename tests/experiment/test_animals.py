@@ -109,6 +109,31 @@ def test_second_tumors_are_counted_among_the_cured():
     assert found["take_naive_low"] == pytest.approx(0.025 ** (1 / 3))  # exact, three of three
 
 
+def test_the_figure_shows_each_group_beside_the_untreated_and_says_that_nobody_was_cured():
+    from twoarm import figures
+
+    table = courses([[10.0, 20.0, 30.0, 40.0]], [[10.0, 60.0, 60.0, 60.0]], "out")
+    curves, _ = survival(asked(), table)
+    growth = pd.DataFrame(
+        {
+            "group": ["None", "None", "Some", "Some"],
+            "unit": "mL",
+            "day": [0, 60] * 2,
+            "middle": [0.1, 4, 0.1, 1],
+        }
+    ).assign(low=0.05, high=5.0)
+    stopped = pd.DataFrame({"group": ["Some"], "day": 14, "low": 10.0, "middle": 20.0, "high": 30.0})
+    second = pd.DataFrame({"group": ["Some"], "rechallenged": [0]})
+    drawn = figures.animals(growth, stopped, curves, second, untreated="None", limit=2.0)
+    text = figures.svg(drawn, name="t", alt="t")
+    for word in ("Some", "Tumor volume, mL", "Tumor growth inhibition, day 14, %", "Nobody was cured"):
+        assert word in text
+    panels = [axes for sub in drawn.subfigs for axes in sub.axes if axes.get_visible()]
+    assert len(panels) == 1 + 1 + 2
+    steps = panels[1].lines
+    assert [line.get_ydata()[-1] for line in steps] == pytest.approx([0, 75], abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("more", "word"),
     [

@@ -87,6 +87,7 @@ def animals(
         spots = middle.subplots(rows, _COLUMNS, squeeze=False, sharex=True, sharey=True)
         for axes, group in _placed(spots, groups):
             _draw_survival(axes, survival, group, untreated)
+            axes.set_xlim(right=float(growth["day"].max()) if len(growth) else None)
         left, right = lower.subplots(1, 2)
         _draw_inhibition(left, inhibition)
         _draw_takes(right, cured)

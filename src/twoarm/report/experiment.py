@@ -179,6 +179,10 @@ def _second(table: pd.DataFrame) -> Table:
             takes = ("take", "take_forgetful", "take_naive")
             said += [_told(row, name, f"{name}_low", f"{name}_high", "%", 100) for name in takes]
         rows.append([*said, *[""] * (len(_SECOND) - len(said))])
+    if not table["rechallenged"].any():
+        return Table(
+            "Cured; nobody was, so that no second tumor was given", ("", "Cured"), [r[:2] for r in rows]
+        )
     caption = (
         "Second tumors in the cured: shares with 90 % of the draws (cured), 90 % of animals (cells), "
         "and the exact 95 % (takes)"
