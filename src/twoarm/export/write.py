@@ -120,6 +120,11 @@ def export_trial(
     ------
     ExportFormatError, ExportLibraryError, NotWrittenError
         As `export_study`.
+
+    Examples
+    --------
+    >>> import twoarm as ta
+    >>> page = ta.export_trial(trial, ta.cut(trial), protocol, "adam")  # doctest: +SKIP
     """
     place = Path(out)
     _check(formats, place)
