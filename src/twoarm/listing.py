@@ -114,6 +114,8 @@ def sources_behind(name: str | Path) -> set[str]:
     --------
     >>> "assumed" in sources_behind("ibi363")
     True
+    >>> "wu2023" in sources_behind("mouse_cold")
+    True
     """
     path = Path(name)
     if path.is_dir():
@@ -125,10 +127,19 @@ def sources_behind(name: str | Path) -> set[str]:
     known: list[str] = []
     for folder in ("molecules", "populations", "protocols", "outcomes", "studies", "experiments", "biology"):
         try:
-            return sources_in(catalog.find(folder, str(name)))
+            return _sources_in_line(folder, catalog.find(folder, str(name)))
         except NotInLibraryError:
             known += catalog.names(folder)
     raise NotInLibraryError(one="entry", kind="molecules", name=str(name), known=sorted(known))
+
+
+def _sources_in_line(folder: str, path: Path) -> set[str]:
+    """Sources of a file, and of those that it extends."""
+    below = catalog.read_toml(path).get("extends") if path.suffix == ".toml" else None
+    own = sources_in(path)
+    if not isinstance(below, str) or below == path.stem:
+        return own
+    return own | _sources_in_line(folder, catalog.find(folder, below))
 
 
 def _folder(kind: str) -> str:
