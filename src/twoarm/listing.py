@@ -134,7 +134,7 @@ def sources_behind(name: str | Path) -> set[str]:
 
 
 def _sources_in_line(folder: str, path: Path) -> set[str]:
-    """Sources of a file, and of those that it extends."""
+    """Collect the sources of a file, and of those that it extends."""
     below = catalog.read_toml(path).get("extends") if path.suffix == ".toml" else None
     own = sources_in(path)
     if not isinstance(below, str) or below == path.stem:
