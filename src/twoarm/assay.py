@@ -7,7 +7,13 @@ from typing import Any
 
 from twoarm import catalog
 from twoarm.card import Entry, EntryRule, read_entry
-from twoarm.errors import AssayMissingError, EntryFormError, MissingFieldError
+from twoarm.errors import (
+    AssayMissingError,
+    CardEntryError,
+    EntryFormError,
+    MissingFieldError,
+    TwoarmError,
+)
 
 _READING = EntryRule("nM", above=0)
 _RATIO = EntryRule("", above=0)
@@ -43,8 +49,8 @@ def in_solution(arm: Mapping[str, Any]) -> dict[str, Any]:
         If the card gives readings, or leaves out what an assay would fill in, and names no assay.
     MissingFieldError
         If the assay has no line for a reading, or nothing says how beta is bound.
-    EntryFormError, UnitError
-        If a reading cannot be read.
+    CardEntryError, EntryFormError
+        If a reading cannot be read, or one thing is said twice.
 
     Notes
     -----
@@ -74,18 +80,26 @@ def in_solution(arm: Mapping[str, Any]) -> dict[str, Any]:
             if field in arm:
                 raise EntryFormError(given=f"both `{field}` and `{reading}`")
             found[field] = _calibrated(
-                read_entry(arm[reading], _READING), lines[field], _RULES[field], str(assay["name"])
+                _reading(arm, reading), lines[field], _RULES[field], str(assay["name"])
             )
     if _AS_IT_STANDS in arm and not lines:
         if "weakening_il2rb" in arm:
             raise EntryFormError(given=f"both `weakening_il2rb` and `{_AS_IT_STANDS}`")
         native = {**assay["il2_arm"], **found}["native_kd_il2rb"]
-        found["weakening_il2rb"] = _over(read_entry(arm[_AS_IT_STANDS], _READING), native)
+        found["weakening_il2rb"] = _over(_reading(arm, _AS_IT_STANDS), native)
     if "weakening_il2rb" not in found:
         raise MissingFieldError(
             path="card", place=f'il2_arm with the assay "{assay["name"]}"', field=list(readable)[-1]
         )
     return {**assay["il2_arm"], **found}
+
+
+def _reading(arm: Mapping[str, Any], field: str) -> Entry:
+    """Read one reading, and say which it was if it cannot be read."""
+    try:
+        return read_entry(arm[field], _READING)
+    except TwoarmError as wrong:
+        raise CardEntryError(path="entry", place=field, reason=str(wrong)) from wrong
 
 
 def _check_alone(arm: Mapping[str, Any]) -> None:

@@ -29,11 +29,13 @@ def response(
     ] = None,
     dose: Annotated[str, typer.Option(help="The one dose of a map.")] = "1 nM",
     out: Annotated[Path | None, typer.Option(help="CSV of every curve, or of the map.")] = None,
+    ec50: Annotated[Path | None, typer.Option(help="CSV of EC50 and maxima.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture, .png, .svg or .pdf.")] = None,
 ) -> None:
     """Put cells into molecules: pSTAT5, EC50, and the window between tumor-specific and other cells.
 
-    A card of affinities and valency alone will do. Examples: `twoarm response my.toml --cells treg,nk`,
+    A card of affinities and valency alone will do; docs/how-to.md, "My own mutein", has one to copy.
+    Examples: `twoarm response my.toml --cells treg,nk`,
     `twoarm response one.toml other.toml --out curves.csv --plot curves.png`,
     `twoarm response my.toml --map "il2_arm.weakening_il2rb=1:3000" --map "pd1_arm.kd=0.05:50" --plot map.png`
     """
@@ -69,11 +71,12 @@ def response(
             seed=seed,
             out=out,
             plot=plot,
+            ec50=ec50,
         )
         for title, told in tables.items():
             if len(told):
                 say_table(_short(told), title=_TITLES[title])
-    for path in (out, plot):
+    for path in (out, ec50, plot):
         if path is not None:
             say(str(path))
 

@@ -32,6 +32,7 @@ def response_files(
     seed: int = 7,
     out: str | os.PathLike[str] | None = None,
     plot: str | os.PathLike[str] | None = None,
+    ec50: str | os.PathLike[str] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Put cells into molecules; write curves and a picture; give back the tables to print.
 
@@ -45,6 +46,8 @@ def response_files(
         CSV of every curve: a row for each molecule, cell, hour and dose, with 5 and 95 % of the draws.
     plot : path, optional
         Picture of pSTAT5 over dose.
+    ec50 : path, optional
+        CSV of EC50 and maxima, as `potency_table` lays them out.
 
     Returns
     -------
@@ -54,9 +57,10 @@ def response_files(
     Raises
     ------
     FileFormError
-        If `out` or `plot` has a suffix that is not written.
+        If `out`, `ec50` or `plot` has a suffix that is not written.
     """
-    _check_suffix(out, (".csv",))
+    for table in (out, ec50):
+        _check_suffix(table, (".csv",))
     _check_suffix(plot, _PICTURES)
     ensemble = draws if any(read_molecule(name).is_ensemble for name in molecules) else 0
     seen = response(
@@ -75,7 +79,10 @@ def response_files(
         from twoarm.figures.dish import dose_response
 
         _draw(dose_response(seen), Path(plot))
-    return {"potency": potency_table(seen), "window": selectivity(seen)}
+    told = potency_table(seen)
+    if ec50 is not None:
+        _save(told, Path(ec50))
+    return {"potency": told, "window": selectivity(seen)}
 
 
 def map_files(

@@ -74,11 +74,36 @@ def test_a_picture_has_a_panel_a_cell_and_a_line_a_molecule():
     assert len(response_heat(mapped, variable="window").axes) == 3  # two panels and the scale
 
 
+def test_several_hours_are_drawn_below_each_other():
+    seen = response("aldesleukin", cells=["treg", "nk"], hours=[0.5, 4], doses="0.01 nM:10 nM")
+    panels = dose_response(seen).axes
+    assert len(panels) == 4
+    assert [panel.get_title(loc="left").split(", ")[-1].strip() for panel in panels] == [
+        "0.5 h",
+        "0.5 h",
+        "4 h",
+        "4 h",
+    ]
+    tops = [panel.lines[0].get_ydata().max() for panel in panels]
+    assert tops[:2] == pytest.approx(seen.pstat5.sel(hour=0.5).max("dose").values.ravel())
+    assert tops[2:] == pytest.approx(seen.pstat5.sel(hour=4).max("dose").values.ravel())
+
+
+def test_ec50_can_be_kept_as_a_file(tmp_path):
+    kept = tmp_path / "deep" / "ec50.csv"
+    run("aldesleukin", "--cells", "treg,nk", "--hours", "1,4", "--ec50", str(kept))
+    table = pd.read_csv(kept)
+    assert list(zip(table.hour, table.cell, strict=True)) == [(1, "treg"), (1, "nk"), (4, "treg"), (4, "nk")]
+    told = potency_table(response("aldesleukin", cells=["treg", "nk"], hours=[1, 4]))
+    assert table.ec50.to_numpy() == pytest.approx(told.ec50.to_numpy(), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"out": "curves.xlsx"},
         {"plot": "curves.gif"},
+        {"ec50": "ec50.json"},
     ],
 )
 def test_other_files_are_not_written(wrong):

@@ -39,7 +39,7 @@ def dose_response(seen: xr.Dataset, *, variable: str = "pstat5", width: float = 
     Parameters
     ----------
     seen : xarray.Dataset
-        Of `twoarm.cells.response`, at its last hour.
+        Of `twoarm.cells.response`; a block of panels for each of its hours.
     variable : str
         What to draw.
     width : float
@@ -48,35 +48,45 @@ def dose_response(seen: xr.Dataset, *, variable: str = "pstat5", width: float = 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel a cell; a dot where the nominal curve is half-way to its maximum.
+        A panel a cell and hour; a dot where the nominal curve is half-way to its maximum.
     """
     cells = [str(cell) for cell in seen["cell"].values]
-    molecules = [str(name) for name in seen["molecule"].values]
-    hour = float(seen["hour"].values[-1])
+    hours = [float(hour) for hour in seen["hour"].values]
     with styled():
-        figure, panels = _panels(len(cells), width, height=1.75)
-        for axes, cell in zip(panels, cells, strict=False):
-            for place, molecule in enumerate(molecules):
-                part = seen[variable].sel(molecule=molecule, cell=cell, hour=hour)
-                _draw_curve(axes, part, place, molecule, mark=variable == "pstat5")
-            axes.set_title("\n".join(_two_lines(str(seen["label"].sel(cell=cell).item()))), fontsize=8)
-            axes.set_xscale("log")
-        for axes in panels[max(0, len(cells) - _ACROSS) : len(cells)]:
-            axes.tick_params(labelbottom=True)
-            axes.set_xlabel("nM")
+        figure, panels = _panels(len(cells), width, height=1.75, blocks=len(hours))
+        for block, hour in enumerate(hours):
+            of_hour = panels.reshape(len(hours), -1)[block]
+            for axes, cell in zip(of_hour, cells, strict=False):
+                words = _two_lines(str(seen["label"].sel(cell=cell).item()))
+                if len(hours) > 1:
+                    words[1] = ", ".join([*words[1].split(), f"{hour:g} h"])
+                _draw_panel(axes, seen.sel(cell=cell, hour=hour), variable, "\n".join(words))
+            for axes in of_hour[max(0, len(cells) - _ACROSS) : len(cells)]:
+                axes.tick_params(labelbottom=True)
+                axes.set_xlabel("nM")
         panels[0].set_ylim(bottom=0)
-        figure.supylabel(f"{seen[variable].attrs['long_name']} after {hour:g} h", fontsize=8.5, color=MUTED)
+        after = f" after {hours[0]:g} h" if len(hours) == 1 else ""
+        figure.supylabel(f"{seen[variable].attrs['long_name']}{after}", fontsize=8.5, color=MUTED)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=3, labelcolor="linecolor")
     return figure
 
 
-def _panels(cells: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
-    """Make a figure with a panel a cell, as many as fit across; panels beyond the last cell stay hidden."""
-    down = math.ceil(cells / _ACROSS)
+def _draw_panel(axes: Axes, seen: xr.Dataset, variable: str, title: str) -> None:
+    """Draw every molecule on one cell at one hour."""
+    for place, molecule in enumerate(seen["molecule"].values):
+        part = seen[variable].sel(molecule=molecule)
+        _draw_curve(axes, part, place, str(molecule), mark=variable == "pstat5")
+    axes.set_title(title, fontsize=8)
+    axes.set_xscale("log")
+
+
+def _panels(cells: int, width: float, height: float, blocks: int = 1) -> tuple[Figure, np.ndarray]:
+    """Make a figure with a panel a cell, as many as fit across; the rest of a block is hidden."""
+    down = math.ceil(cells / _ACROSS) * blocks
     figure = new_figure(width, 0.9 + height * down)
     panels = figure.subplots(down, min(_ACROSS, cells), sharex=True, sharey=True, squeeze=False).ravel()
-    for axes in panels[cells:]:
+    for axes in panels.reshape(blocks, -1)[:, cells:].ravel():
         axes.set_visible(False)
     return figure, panels
 
