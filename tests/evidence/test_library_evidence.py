@@ -10,6 +10,7 @@ import pytest
 
 import twoarm
 from twoarm.evidence.read import read_curves, read_evidence, read_program, read_trials
+from twoarm.evidence.use import decide_use
 
 NAMES = ["ibi363", "comparators", "oak_squamous", "oak_nonsquamous"]
 FACTS = read_evidence(NAMES)
@@ -82,10 +83,25 @@ def test_nothing_is_both_fitted_and_checked() -> None:
 
 def test_what_is_checked_can_be_scored() -> None:
     checked = FACTS[FACTS["use"] == "validate"]
-    alone = checked[checked["n"].isna() & checked["ci_low"].isna()]
-    # one exception, said in its reason: the only squamous chemotherapy arm after immunotherapy
-    assert alone["id"].tolist() == ["CMP-0108"]
-    assert alone["use_reason"].str.contains("squamous after immunotherapy").all()
+    assert (checked["n"].notna() | checked["ci_low"].notna()).all()
+
+
+def test_uses_of_comparators_are_those_of_the_rules() -> None:
+    facts = read_evidence("comparators")
+    decided = decide_use(facts)
+    assert decided["use"].tolist() == facts["use"].tolist()
+    assert decided["use_reason"].tolist() == facts["use_reason"].tolist()
+    assert (decided["use"] == "validate").sum() > 300
+
+
+def test_a_rule_holds_for_what_no_rule_before_it_fits(tmp_path: Path) -> None:
+    facts = read_evidence("oak_squamous").iloc[:3]
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\n[[rules]]\nids = ["OAK-SQ-02"]\nuse = "calibrate"\nreason = "as asked"\n'
+        '[[rules]]\ntrial_name = "oak"\nuse = "validate"\nreason = "the others"\n'
+    )
+    decided = decide_use(facts, tmp_path / "mine.toml")
+    assert decided["use"].tolist() == ["validate", "calibrate", "validate"]
 
 
 @pytest.mark.parametrize("column", ["value", "ci_low", "ci_high"])
