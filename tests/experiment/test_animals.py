@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoarm.errors import CardEntryError
+from twoarm.errors import CardEntryError, NotInModelError
 from twoarm.experiment import conduct, read_experiment
+from twoarm.experiment.cohort import model_of
 from twoarm.experiment.outlived import compared, inhibition, second_tumors, survival
 from twoarm.experiment.plan import Experiment
+from twoarm.experiment.rechallenge import rechallenged
 
 
 def asked(**more):
@@ -219,6 +221,15 @@ def test_naive_mice_take_what_they_are_given(mice):
     assert (cured["memory"] > 1).all()
     assert cured[["take", "take_forgetful"]].isin([0, 1]).all().all()
     assert mice.loc[mice["cured"] == 0, ["memory", "take", "take_naive"]].isna().all().all()
+
+
+@pytest.mark.parametrize(("field", "word"), [("memory_into", "state"), ("memory_per", "parameter")])
+def test_a_second_inoculation_names_what_the_model_has(field, word):
+    experiment = read_experiment("mouse_rechallenge")
+    wrong = {"memory_into": "lymphoid_ratoi", "memory_per": ("clonse",)}[field]
+    second = experiment.rechallenge.model_copy(update={field: wrong})
+    with pytest.raises(NotInModelError, match=word):
+        rechallenged(second, model_of("pd1_il2"), None, None, None)
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch):

@@ -18,3 +18,15 @@ class NoRangeError(TwoarmError, ValueError):
             f'"{name}" is to be drawn, and the text of model "{model}" gives it no range. A number is drawn from the '
             f"[low, high] behind it.{hint} Correct the name, or write its range."
         )
+
+
+class NotInModelError(TwoarmError, ValueError):
+    """A second inoculation names what the model does not have."""
+
+    def __init__(self, *, name: str, what: str, model: str, known: Iterable[str]) -> None:
+        close = get_close_matches(name, list(known), n=2)
+        hint = f" Close: {', '.join(close)}." if close else ""
+        super().__init__(
+            f'rechallenge names "{name}", which is no {what} of model "{model}". A second inoculation sets states and '
+            f"counts a pool by parameters.{hint} Correct the name."
+        )

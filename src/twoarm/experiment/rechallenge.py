@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from twoarm.engine.simulate import simulate
+from twoarm.errors import NotInModelError
 from twoarm.experiment.animals import Rechallenge
 from twoarm.experiment.cohort import Treated
 from twoarm.model import Model
@@ -63,6 +64,8 @@ def rechallenged(
 
     Raises
     ------
+    NotInModelError
+        If a state or parameter is none of the model's.
     TwoarmError
         As `simulate`.
 
@@ -70,6 +73,7 @@ def rechallenged(
     -----
     memory = pool + (survivors of the first tumor)/(cells of one naive pool). What is left of drug acts on.
     """
+    _check(rechallenge, model)
     cured = (run[rechallenge.cured_output].to_numpy()[:, -1] < rechallenge.cured_below) & ~out
     survivors = sum(run[name].to_numpy()[:, -1] for name in rechallenge.memory_from)
     per = np.prod([_parameter(model, treated.table, name) for name in rechallenge.memory_per], axis=0)
@@ -91,6 +95,18 @@ def rechallenged(
     ):
         table.loc[cured, name] = _takes(rechallenge, model, own, given, start, pool, backend, lenient)
     return table
+
+
+def _check(rechallenge: Rechallenge, model: Model) -> None:
+    """Refuse what the model does not have."""
+    states = [*rechallenge.inoculum, *rechallenge.emptied, rechallenge.memory_into]
+    for what, named, known in (
+        ("state", states, model.states),
+        ("parameter", rechallenge.memory_per, model.parameters),
+    ):
+        for name in named:
+            if name not in known:
+                raise NotInModelError(name=name, what=what, model=model.name, known=known)
 
 
 def _takes(
