@@ -10,7 +10,8 @@ from twoarm.evidence.compare import compare
 from twoarm.evidence.read import read_evidence
 from twoarm.report import Findings
 from twoarm.report.page import render
-from twoarm.report.tables import main_table, misses_first, tiles
+from twoarm.report.tables import main_table, misses_first, say_p, subgroup_table, tiles
+from twoarm.trial.analyses.competing import CAUSES, cause_specific, cumulative_incidence, treatment_ends
 from twoarm.trial.analyze import analyze, kaplan_meier, medians, subgroups
 
 from . import synthetic
@@ -73,3 +74,26 @@ def test_verdict_of_the_comparison_is_kept(findings):
     ordered = misses_first(findings.comparison)
     assert ordered["missed"].tolist() == (ordered["verdict"] == "outside").tolist()
     assert ordered["missed"].tolist() == sorted(ordered["missed"], reverse=True)
+
+
+def test_strata_show_their_interaction_and_all_patients_first(findings):
+    table = subgroup_table(findings)
+    assert table.rows[0][0] == "All patients"
+    place = list(table.head).index("Interaction p of OS")
+    by_stratum = {row[0]: row for row in table.rows}
+    tests = findings.subgroups.query("quantity == 'Interaction p of OS'").set_index("stratum")["value"]
+    assert by_stratum["Resistance"][place] == say_p(tests["resistance"])
+    assert by_stratum["Resistance: primary"][place] == ""
+
+
+def test_why_treatment_ended_is_drawn_with_its_hazard_ratios(findings, cut):
+    reasons = ["toxicity", "progression", "death", "", "completed"]
+    ends = treatment_ends(cut.assign(off_reason=[reasons[i % 5] for i in range(len(cut))]))
+    told = findings._replace(
+        ends=cumulative_incidence(ends, causes=CAUSES), ends_compared=cause_specific(ends)
+    )
+    text = render(told)
+    assert 'id="toxicity"' in text
+    assert "cause-specific hazard ratio" in text
+    assert text.count("HR ") >= 3
+    assert "cause-specific" not in render(findings)

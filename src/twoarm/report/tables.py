@@ -91,7 +91,10 @@ def main_table(findings: Findings) -> Table:
         of = f", median of {draws} draws" if draws > 1 and is_p_value(quantity) else ""
         rows.append([f"{quantity}, months" if unit == "month" else f"{say(quantity)}{of}", *cells])
     compared = "" if len(arms) < 2 else "comparison"
-    return Table("Main results with 95 % intervals", ["", *arms.values(), compared], rows)
+    caption = "Main results with 95 % intervals"
+    if compared:
+        caption += "; comparison: hazard ratio, difference of the first arm to the last, or two-sided p"
+    return Table(caption, ["", *arms.values(), compared], rows)
 
 
 def _rank(primary: str) -> Callable[[str], tuple[int, int]]:
@@ -470,5 +473,7 @@ def tiles(findings: Findings) -> list[tuple[str, str, str]]:
         name = str(row["quantity"])
         by_arm = ((measures["quantity"].astype(str) == name) & (measures["arm"].fillna("") != "")).any()
         interval = between(row.get("low", np.nan), row.get("high", np.nan), unit)
-        answer.append((f"{name}, difference" if by_arm else name, number(row["value"], unit), interval))
+        months = ", months" if unit == "month" else ""
+        said = f"{name}, difference{months}" if by_arm else name
+        answer.append((said, number(row["value"], unit), interval))
     return answer
