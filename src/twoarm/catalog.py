@@ -47,6 +47,7 @@ KINDS = (
     Kind("designs", "design", (".toml",)),
     Kind("available_therapy", "cohort beside its available therapy", (".toml",)),
     Kind("screens", "screen of parameters", (".toml",)),
+    Kind("updates", "update of a card", (".toml",)),
     Kind("mappings", "mapping", (".toml",)),
     Kind("priors", "prior", (".toml",)),
 )

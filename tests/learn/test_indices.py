@@ -49,6 +49,14 @@ def test_screening_of_a_straight_line_gives_its_slopes():
     assert found["spread"].to_numpy() == pytest.approx([0, 0, 0], abs=1e-9)
 
 
+def test_one_trajectory_gives_its_slopes_and_no_error():
+    names = ["a", "b", "c"]
+    points = trajectories(names, 1, seed=2)
+    found = elementary_effects(names, points, points @ [3.0, -1.0, 0.0], seed=1)
+    assert found["effect"].to_numpy() == pytest.approx([3, 1, 0], abs=1e-9)
+    assert found["error"].isna().all()
+
+
 def test_a_trajectory_with_a_failed_run_is_left_out():
     names = ["a", "b"]
     points = trajectories(names, 3, seed=2)

@@ -10,6 +10,7 @@ import xarray as xr
 from twoarm.errors import OtherStudyError, WrongGroupError
 from twoarm.learn import matter_tables, what_matters, write_matter
 from twoarm.learn.runs import ENDPOINTS
+from twoarm.learn.screen import read_screen
 
 
 class Toy:
@@ -41,8 +42,15 @@ class Toy:
         return found
 
 
+def small():
+    """A screen of a hundred days with two measurements and one reading."""
+    whole = read_screen("trial")
+    chosen = [each for each in whole.measurements if each.name in ("PD-1 affinity", "clearance", "occupancy")]
+    return whole.model_copy(update={"horizon": 100.0, "patients": 4, "measurements": tuple(chosen)})
+
+
 def ask(folder, engine, **more):
-    options = {"groups": ["card"], "patients": 6, "count": 1, "runs": 18, "kept": 3, "seed": 5} | more
+    options = {"groups": ["card"], "screen": small(), "count": 1, "runs": 18, "kept": 2, "seed": 5} | more
     return what_matters("marslight-11", folder, advance=engine, **options)
 
 
@@ -55,7 +63,7 @@ def asked(tmp_path_factory):
 
 def test_the_cost_is_said_before_the_runs(asked):
     _, _, told, _ = asked
-    assert "14 unknowns; 15 runs to screen and 18 to emulate, 6 twins each" in told[0]
+    assert "14 unknowns; 15 runs to screen and 18 to emulate, 4 twins each" in told[0]
 
 
 def test_what_the_engine_hangs_on_is_found(asked):

@@ -45,3 +45,12 @@ class NothingToLearnError(TwoarmError, ValueError):
             f"no report of {', '.join(cohorts)} weighs a draw of the card: {why}. A report counts with a value, a "
             "number of patients and a verified source. Name another cohort."
         )
+
+
+class NoSuchCohortError(TwoarmError, ValueError):
+    """An update has no cohort of that name."""
+
+    def __init__(self, *, update: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f'update "{update}" has no cohort "{name}". It has {", ".join(known)}. Name one or more of them.'
+        )

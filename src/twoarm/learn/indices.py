@@ -79,15 +79,22 @@ def elementary_effects(
         return pd.DataFrame(
             {"name": list(names), "effect": np.nan, "spread": np.nan, "error": np.nan, "trajectories": 0}
         )
-    found = analyze_morris.analyze(
-        _problem(names), points[kept], values[kept], num_levels=LEVELS, seed=seed, num_resamples=200
-    )
+    if count == 1:  # one change each: no spread, and nothing to resample
+        steps, changes = np.diff(points[kept], axis=0), np.diff(values[kept])
+        moved = np.abs(steps).argmax(axis=1)
+        effect = np.zeros(len(names))
+        effect[moved] = np.abs(changes / steps[np.arange(len(moved)), moved])
+        found: dict[str, Any] = {"mu_star": effect, "sigma": np.nan, "mu_star_conf": np.nan}
+    else:
+        found = analyze_morris.analyze(
+            _problem(names), points[kept], values[kept], num_levels=LEVELS, seed=seed, num_resamples=200
+        )
     return pd.DataFrame(
         {
             "name": list(names),
             "effect": np.asarray(found["mu_star"], float),
-            "spread": np.asarray(found["sigma"], float) if count > 1 else np.nan,
-            "error": np.asarray(found["mu_star_conf"], float) if count > 1 else np.nan,
+            "spread": np.asarray(found["sigma"], float),
+            "error": np.asarray(found["mu_star_conf"], float),
             "trajectories": count,
         }
     )
