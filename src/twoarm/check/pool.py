@@ -14,6 +14,7 @@ import xarray as xr
 
 import twoarm
 from twoarm import chance
+from twoarm.check.lean import advance_lean, lean_model
 from twoarm.engine.simulate import simulate
 from twoarm.errors import CohortError, MissingColumnError, NotARunError, PatientsFailedError
 from twoarm.frozen import Member
@@ -166,10 +167,15 @@ def simulate_pool(
             return _typed(files.read_table(place))
         except (NotARunError, KeyError, ValueError):
             place.unlink()  # cut short, or of another shape: simulated again
-    engine = advance or partial(simulate, rtol=RTOL, workers=1)
+    engine: Any = advance or partial(simulate, rtol=RTOL, workers=1)
     patients = _patients(asked, model, None if advance else engine)
+    small = model
+    if advance is None:
+        link = asked.member.outcomes
+        small = lean_model(model, patients, asked.protocol, asked.arm, link, asked.draws)
+        engine = advance_lean(RTOL, small)
     trial = run_trial(
-        model,
+        small,
         asked.protocol,
         patients,
         seed=asked.seed,
