@@ -7,6 +7,7 @@ Armitage, McPherson and Rowe did. Upward is in favor of the treatment.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -347,7 +348,10 @@ def _drift(times: np.ndarray, upper: np.ndarray, spent: np.ndarray, fixed: float
         return float(found.upper.sum()) - (1 - float(spent[-1]))
 
     try:
-        return float(brentq(gap, 0.5 * fixed, 2 * fixed, xtol=1e-10))
+        enough = fixed  # a larger effect than needed has no error left to spend at later looks: go up slowly
+        while gap(enough) < 0:
+            enough *= 1.05
+        return float(brentq(gap, 0.5 * fixed, enough, xtol=1e-10))
     except ValueError:
         raise NoBoundaryError(look=times.size, reason="no effect keeps the type II error") from None
 
@@ -413,7 +417,7 @@ class _Walk:
         end = min(high * width, self.drift * t + _FAR * width)
         if end <= begin:
             return _Walk(self.drift, t, np.zeros(1), np.zeros(1))
-        at, weight = np.polynomial.legendre.leggauss(_NODES)
+        at, weight = _rule()
         nodes = (end - begin) / 2 * at + (end + begin) / 2
         step = np.sqrt(t - self.t)
         density = np.exp(-0.5 * self._steps(t, nodes) ** 2) / (np.sqrt(2 * np.pi) * step)
@@ -423,6 +427,12 @@ class _Walk:
         """Standardized steps from each node to each place."""
         dt = t - self.t
         return np.asarray((to[None, :] - self.nodes[:, None] - self.drift * dt) / np.sqrt(dt))
+
+
+@cache
+def _rule() -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes and weights; they cost more than a look."""
+    return np.polynomial.legendre.leggauss(_NODES)
 
 
 def _checked(information: Sequence[float]) -> np.ndarray:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from twoarm.errors import SimulationInputError
 from twoarm.patients.population import Population
+from twoarm.plan.operate import boundaries_of
 from twoarm.plan.compare import PLANNED, Compared, compare_arms, planned_of
 from twoarm.plan.rates import plan_escalation, plan_rates
 from twoarm.plan.run import Asked, Progress, claim, make_pools, read_plan
@@ -103,9 +104,9 @@ DesignArmError, DesignKindError, VaryError, PoolSizeError
     asked = read_plan(
         name, design=design, population=population, frozen=frozen, seed=seed, draws=draws, pool=pool
     )
-    for scenario in scenarios:
-        if asked.planned.design.kind == "comparison":
-            planned_of(asked, scenario)  # impossible sizes are refused before anybody is simulated
+    if asked.planned.design.kind == "comparison":
+        for scenario in (PLANNED, *scenarios):  # what cannot be is refused before anybody is simulated
+            boundaries_of(planned_of(asked, scenario))
     claim(asked, place)
     work = _Work(asked, place, advance, backend, progress)
     kind = asked.planned.design.kind
