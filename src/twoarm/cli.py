@@ -15,7 +15,7 @@ from twoarm.cli_cells import fit, response
 from twoarm.cli_check import check
 from twoarm.cli_designate import designate
 from twoarm.cli_export import export
-from twoarm.cli_learn import matter
+from twoarm.cli_learn import matter, update
 from twoarm.cli_plan import plan
 from twoarm.cli_simulate import simulate
 from twoarm.errors import OtherStudyError, TwoarmError
@@ -52,6 +52,7 @@ app.command()(export)
 app.command()(calibrate)
 app.command()(designate)
 app.command()(matter)
+app.command()(update)
 
 
 @app.callback(invoke_without_command=True)

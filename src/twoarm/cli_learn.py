@@ -61,3 +61,50 @@ def matter(
         for title, table in matter_tables(found).items():
             say_table(table, title=title, drawn=True)
     say(str(page))
+
+
+def update(
+    cohorts: Annotated[
+        list[str] | None, typer.Argument(help="Cohorts of the update, as squamous_3; all if left out.")
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="Update in the library, or a .toml file.")] = "ibi363",
+    out: Annotated[Path | None, typer.Option(help="Folder; by default results/update-NAME.")] = None,
+    draws: Annotated[int, typer.Option(help="Draws of the card.", min=8)] = 64,
+    members: Annotated[int, typer.Option(help="Members of each population.", min=1)] = 2,
+    pool: Annotated[int, typer.Option(help="Simulated patients of each draw and member.", min=16)] = 48,
+    seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 11,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
+) -> None:
+    """Weigh the draws of a molecule's card by its reports: a posterior, kept apart from predictions.
+
+    The cost is printed first. Simulated patients are kept: the same command goes on where it was interrupted.
+
+    Examples: `twoarm update`, `twoarm update squamous_3 --draws 32 --out try`
+    """
+    from twoarm.learn import notes_of, read_update, update_card, update_tables, write_update
+
+    asked = read_update(by)
+    folder = out or Path("results") / f"update-{Path(by).stem}"
+    try:
+        with share_bar(quiet) as progress:
+            found = update_card(
+                asked,
+                folder,
+                cohorts=cohorts or None,
+                draws=draws,
+                members=members,
+                pool=pool,
+                seed=seed,
+                announce=None if quiet else note,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        note(f"interrupted; what is done is kept in {folder}: give the same command again")
+        raise typer.Exit(_INTERRUPTED) from None
+    page = write_update(found, asked, folder)
+    if not quiet:
+        for title, table in update_tables(found, asked).items():
+            say_table(table, title=title, drawn=True)
+        for sentence in notes_of(found, asked):
+            say(sentence)
+    say(str(page))

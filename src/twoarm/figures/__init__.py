@@ -16,6 +16,7 @@ from .fit import contraction, fitted_curves
 from .flow import consort
 from .forest import hazard_ratios, predicted_published, subgroups, uncertainty
 from .incidence import cumulative_incidence
+from .learned import learned
 from .matter import tornado, worth
 from .plan import (
     boundaries,
@@ -50,6 +51,7 @@ __all__ = [
     "picked_doses",
     "pool_survival",
     "power_curve",
+    "learned",
     "predicted_published",
     "predictions",
     "ratio_over_time",

@@ -20,8 +20,8 @@ def tornado(table: pd.DataFrame, *, most: int = 10, width: float = FULL_WIDTH) -
     Parameters
     ----------
     table : pandas.DataFrame
-        ``endpoint`` (title), ``name``, ``low``, ``middle``, ``high``: the endpoint with the parameter near the low
-        and the high end of its range.
+        ``endpoint`` (title), ``name``, ``low``, ``middle``, ``high``: the endpoint with the parameter near
+        the low and the high end of its range.
     most : int
         Bars of a panel.
     width : float

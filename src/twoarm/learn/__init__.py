@@ -4,5 +4,19 @@ from __future__ import annotations
 
 from twoarm.learn.matter import Matters, what_matters
 from twoarm.learn.told import matter_tables, write_matter
+from twoarm.learn.update import Learned, read_update, update_card
+from twoarm.learn.weighed import notes_of, read_weights, update_tables, write_update
 
-__all__ = ["Matters", "matter_tables", "what_matters", "write_matter"]
+__all__ = [
+    "Learned",
+    "Matters",
+    "matter_tables",
+    "notes_of",
+    "read_update",
+    "read_weights",
+    "update_card",
+    "update_tables",
+    "what_matters",
+    "write_matter",
+    "write_update",
+]

@@ -320,8 +320,10 @@ def _plan(
         "seed": seed,
         "digests": {
             "model": read_model(BIOLOGY).digest,
-            molecule.name: molecule.digest,
-            **{name: catalog.digest(catalog.find("evidence", name)) for name in update.evidence},
+            f"card of {molecule.name}": molecule.digest,
+            **{
+                f"evidence {name}": catalog.digest(catalog.find("evidence", name)) for name in update.evidence
+            },
         },
         "versions": {"twoarm": __version__},
     }

@@ -1,0 +1,170 @@
+"""What reports say of a card: likelihoods in closed form, weights, and doubt that holds them back."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.integrate import quad
+from scipy.special import expit, logit
+from scipy.stats import binom, norm
+
+from twoarm.errors import NoSuchCohortError, NotARunError, OtherStudyError
+from twoarm.evidence.read import read_evidence
+from twoarm.learn import notes_of, read_update, read_weights, update_card, update_tables, write_update
+from twoarm.learn.likelihood import beta_binomial, log_rate, log_time
+from twoarm.molecule import draw_cards, read_molecule
+
+
+def test_without_doubt_a_count_is_binomial():
+    assert log_rate(11, 30, 0.2, 1e9, 0.0) == pytest.approx(binom.logpmf(11, 30, 0.2), abs=1e-3)
+
+
+def test_few_simulated_patients_make_it_beta_binomial():
+    said = beta_binomial(11, 30, 10.5, 38.5)
+    assert log_rate(11, 30, 10 / 48, 48, 0.0) == pytest.approx(said, abs=0.05)
+
+
+@pytest.mark.parametrize("doubt", [0.3, 0.7, 1.4])
+def test_doubt_is_a_normal_on_the_logit(doubt):
+    def inside(x):
+        return binom.pmf(11, 30, expit(logit(0.1) + doubt * x)) * norm.pdf(x)
+
+    said, _ = quad(inside, -8, 8)
+    assert log_rate(11, 30, 0.1, 1e9, doubt) == pytest.approx(np.log(said), abs=5e-3)
+
+
+def test_a_median_is_normal_on_the_log():
+    simulated = np.exp(np.random.default_rng(1).normal(1.0, 0.2, 500))
+    said = norm.logpdf(np.log(9.3), np.log(simulated).mean(), np.hypot(np.log(simulated).std(), 0.4))
+    assert log_time(9.3, simulated, 0.4) == pytest.approx(said, abs=1e-9)
+    half = np.concatenate([simulated, np.full(500, np.inf)])
+    assert log_time(9.3, half, 0.4) == pytest.approx(said + np.log(0.5), abs=1e-9)
+    assert log_time(9.3, np.full(4, np.inf), 0.4) == -np.inf
+
+
+class Pools:
+    """Stands in for `predict_cohort`: who binds PD-1 strongly responds. Counts its calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, parts, protocol, cards, n, *, seed, endpoints, replicates, **rest):
+        self.calls += 1
+        table = cards["ibi363"]
+        kd = np.log10(table["pd1_arm.kd"].to_numpy())
+        response = expit(-1.5 * (kd + 0.3))
+        rows = []
+        for draw in range(len(table)):
+            for endpoint in endpoints:
+                share = {"ORR": 1, "ORR_any": 1, "DCR": 1.3, "TRAE_G3plus": 0.2}.get(endpoint)
+                value = 3.0 + 5 * response[draw] if share is None else 100 * min(response[draw] * share, 0.98)
+                rows += [
+                    {"draw": draw, "member": 0, "replicate": k, "arm": "first", "endpoint": endpoint}
+                    | {"value": value, "weight": 1.0}
+                    for k in range(replicates)
+                ]
+        return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def pools(monkeypatch):
+    stand_in = Pools()
+    monkeypatch.setattr("twoarm.learn.update.predict_cohort", stand_in)
+    return stand_in
+
+
+def ask(folder, **more):
+    return update_card("ibi363", folder, **({"draws": 64, "members": 1, "pool": 48, "seed": 3} | more))
+
+
+def test_reports_choose_the_draws_that_respond(pools, tmp_path):
+    found = ask(tmp_path / "out")
+    fields = found.fields.set_index("field")
+    assert fields.loc["pd1_arm.kd", "shift"] < -0.3
+    assert fields.loc["pd1_arm.kd", "chance"] < 0.05
+    assert fields["chance"].idxmin() == "pd1_arm.kd"
+    assert (fields["chance"] > 0.05).sum() >= 8
+    told = found.predictions.set_index("row")
+    assert told.loc["C039", "middle"] > told.loc["C039", "prior"]
+    assert found.weights["weight"].sum() == pytest.approx(1)
+
+
+def test_more_doubt_leaves_more_draws(pools, tmp_path):
+    looks = ask(tmp_path / "out").looks
+    together = looks[looks["cohort"] == "all"].set_index("discrepancy")["effective"]
+    assert together[0.5] < together[1.0] < together[2.0] <= 64
+    assert set(looks.loc[looks["rows"] == "C015", "discrepancy"]) == {1.0}
+
+
+def test_superseded_cuts_are_shown_and_do_not_weigh(pools, tmp_path):
+    asked = read_update("ibi363")
+    last = asked.cohorts[0].model_copy(update={"cuts": asked.cohorts[0].cuts[-1:]})
+    alone = asked.model_copy(update={"cohorts": (last, *asked.cohorts[1:])})
+    whole = ask(tmp_path / "whole")
+    short = update_card(alone, tmp_path / "short", draws=64, members=1, pool=48, seed=3)
+    assert whole.weights["weight"].to_numpy() == pytest.approx(short.weights["weight"].to_numpy())
+    assert len(whole.looks) > len(short.looks)
+
+
+def test_control_counts_those_who_did_not_respond(pools, tmp_path):
+    """11 of 30 responded and 27 were controlled: 16 of the 19 others; the three rows add up to the whole."""
+    found = ask(tmp_path / "out", cohorts=["squamous_3"])
+    own = found.draws.pivot(index="draw", columns="row", values="log_likelihood")
+    weight = np.exp(own.sum(axis=1) - own.sum(axis=1).max())
+    assert (weight / weight.sum()).to_numpy() == pytest.approx(found.weights["weight"].to_numpy(), rel=1e-6)
+    draw = found.weights["pd1_arm.kd"].idxmin()
+    response = expit(-1.5 * (np.log10(found.weights.loc[draw, "pd1_arm.kd"]) + 0.3))
+    controlled = min(1.3 * response, 0.98)
+    share = (controlled - response) / (1 - response)
+    assert own.loc[draw, "C040"] == pytest.approx(log_rate(16, 19, share, 48 * (1 - response), 0.7), abs=1e-9)
+
+
+def test_weights_go_with_their_draws_only(pools, tmp_path):
+    found = ask(tmp_path / "out")
+    asked = read_update("ibi363")
+    page = write_update(found, asked, tmp_path / "out").read_text(encoding="utf-8")
+    assert page.count("<svg") == 1
+    assert "nothing here is put back" in page
+    card = read_molecule("ibi363")
+    weight = read_weights(tmp_path / "out", draw_cards(card, 64, seed=3))
+    assert weight == pytest.approx(found.weights["weight"].to_numpy())
+    first = read_weights(tmp_path / "out", draw_cards(card, 16, seed=3))
+    assert first == pytest.approx(weight[:16] / weight[:16].sum())
+    with pytest.raises(NotARunError, match="another seed"):
+        read_weights(tmp_path / "out", draw_cards(card, 64, seed=4))
+    with pytest.raises(NotARunError, match="128 draws"):
+        read_weights(tmp_path / "out", draw_cards(card, 128, seed=3))
+    record = json.loads((tmp_path / "out" / "weights.json").read_text(encoding="utf-8"))
+    assert record["digest"] == card.digest
+
+
+def test_a_folder_keeps_one_update(pools, tmp_path):
+    ask(tmp_path / "out")
+    with pytest.raises(OtherStudyError, match="seed"):
+        ask(tmp_path / "out", seed=4)
+
+
+def test_an_unknown_cohort_is_refused(tmp_path):
+    with pytest.raises(NoSuchCohortError, match="squamous_3, melanoma_naive"):
+        ask(tmp_path, cohorts=["glioma"])
+
+
+def test_the_library_update_names_rows_that_exist_and_no_row_twice():
+    update = read_update("ibi363")
+    facts = read_evidence(list(update.evidence)).set_index("id")
+    last = [name for each in update.cohorts for name in each.cuts[-1]]
+    assert len(set(last)) == len(last)
+    assert set(last) <= set(facts.index)
+    assert facts.loc[last, "verified"].all()
+    assert (facts.loc[last, "use"] == "validate").all()
+    assert not set(facts.loc[last, "use"]) & {"calibrate"}
+
+
+def test_words_say_what_moved_and_what_is_missed(pools, tmp_path):
+    found = ask(tmp_path / "out")
+    asked = read_update("ibi363")
+    words = " ".join(notes_of(found, asked))
+    assert "pd1_arm.kd" in words
+    assert "draws are left in effect" in words
+    assert len(update_tables(found, asked)) == 3
