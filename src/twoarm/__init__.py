@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twoarm.evidence.compare import compare
     from twoarm.evidence.read import read_evidence
     from twoarm.experiment import read_experiment, run_experiment
+    from twoarm.learn import update_card, what_matters
     from twoarm.export import export_study, export_trial
     from twoarm.model import Model, extinguish
     from twoarm.model.sbml import check_units, read_model, write_sbml
@@ -92,6 +93,8 @@ _HOMES: dict[str, dict[str, str]] = {
         "check_evidence": "check",
         "read_experiment": "experiment",
         "run_experiment": "experiment",
+        "what_matters": "learn",
+        "update_card": "learn",
         "write_report": "report",
         "export_study": "export",
         "export_trial": "export",
@@ -143,6 +146,8 @@ __all__ = [
     "check_evidence",
     "read_experiment",
     "run_experiment",
+    "what_matters",
+    "update_card",
     "write_report",
     "export_study",
     "export_trial",
