@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from twoarm.evidence.compare import compare
     from twoarm.evidence.read import read_evidence
     from twoarm.experiment import read_experiment, run_experiment
-    from twoarm.learn import update_card, what_matters
     from twoarm.export import export_study, export_trial
+    from twoarm.learn import update_card, what_matters
     from twoarm.model import Model, extinguish
     from twoarm.model.sbml import check_units, read_model, write_sbml
     from twoarm.molecule import Molecule, draw_cards, model_parameters, read_molecule
