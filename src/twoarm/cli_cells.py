@@ -112,7 +112,8 @@ def fit(
     folder = out or Path("results/fit-receptors")
     values = write_receptor_fit(folder, cells=cell_set, starts=starts, profiles=not quick, say=note)
     say_table(_short(values), title=f"{cell_set}: value, 95 % interval, prior")
-    say_table(pd.read_csv(folder / "order.csv"), title=_ORDER)
+    order = pd.read_csv(folder / "order.csv").drop(columns=["ligand", "moieties"])
+    say_table(order.groupby("hour", as_index=False).sum(), title=_ORDER)
     say(str(folder))
     if plot is not None:
         from twoarm.dish import draw_fit

@@ -10,6 +10,8 @@ import pytest
 
 from twoarm.calibrate import between_days, fit_receptors, leave_one_out, read_measured, resolve, score_order
 from twoarm.calibrate.receptors import library_values, ligand_ec50
+from twoarm.calibrate.resolve import _half_ways
+from twoarm.cells.respond import half_way
 
 MEASURED = read_measured()
 DOSES = np.geomspace(1e-3, 100, 12)
@@ -67,16 +69,30 @@ def test_draws_depend_on_the_seed_only():
     assert not one.low.equals(other.low)
 
 
+def test_many_curves_at_once_are_read_as_one():
+    curves = np.random.default_rng(2).normal(DOSES / (DOSES + 1), 0.1, (300, 12))
+    one = [np.log10(half_way(np.log(DOSES), curve)) for curve in curves]
+    np.testing.assert_allclose(_half_ways(DOSES, curves), one, atol=1e-12)
+
+
 def test_an_order_is_scored_on_pairs_that_can_be_told():
     cells = list(MEASURED.ec50)
     row = {
         "ligand": "x",
         "moieties": 1,
+        "hour": 1.0,
         "measured": [1, 10, 10.1, 10.2],
         "measurable": [True, True, True, False],
     }
     pairs = pd.DataFrame(
-        {"ligand": "x", "moieties": 1, "first": "treg", "later": cells[1:], "resolvable": [True, True, False]}
+        {
+            "ligand": "x",
+            "moieties": 1,
+            "hour": 1.0,
+            "first": "treg",
+            "later": cells[1:],
+            "resolvable": [True, True, False],
+        }
     )
     near = score_order(pd.DataFrame({**row, "cell": cells, "predicted": [2, 12, 11, 40]}), pairs).iloc[0]
     assert (near.measurable, near.within, near.resolvable, near.right, near.strict) == (3, 3, 2, 2, False)
@@ -84,22 +100,28 @@ def test_an_order_is_scored_on_pairs_that_can_be_told():
     assert (off.within, off.right, off.strict) == (2, 1, False)
 
 
-def test_the_library_has_every_order_that_the_readings_tell():
-    """Of 66 pairs of cells, 22 can be told apart at 1 h; all of them come out in their order."""
-    values = library_values(MEASURED)
-    _, pairs = resolve(MEASURED)
-    told = pairs[pairs.resolvable]
-    assert 15 < len(told) < 30
-    names = list(MEASURED.ec50)
-    for (ligand, moieties), own in told.groupby(["ligand", "moieties"]):
-        ec50 = dict(zip(names, ligand_ec50(MEASURED, "human", values, (ligand, moieties)), strict=True))
-        for row in own.itertuples():
-            assert ec50[row.first] < ec50[row.later], (ligand, moieties, row.first, row.later)
+@pytest.fixture(scope="module")
+def told():
+    """Pairs of cells that the readings tell apart, at all hours."""
+    pairs = resolve(MEASURED)[1]
+    return pairs[pairs.resolvable]
+
+
+def test_the_library_has_every_order_that_the_readings_tell(told):
+    """Of 66 pairs of cells, 22 can be told apart at 1 h; all come out in their order, at other hours too."""
+    values, names = library_values(MEASURED), list(MEASURED.ec50)
+    assert 15 < (told.hour == 1).sum() < 30
+    for (ligand, moieties, hour), own in told.groupby(["ligand", "moieties", "hour"]):
+        found = ligand_ec50(MEASURED, "human", values, (ligand, moieties), hour)
+        ec50 = dict(zip(names, found, strict=True))
+        for first, later in zip(own["first"], own["later"], strict=True):
+            assert ec50[first] < ec50[later], (ligand, moieties, hour, first, later)
 
 
 @pytest.mark.slow
 def test_ligands_left_out_come_in_every_order_that_the_readings_tell():
     fit = fit_receptors(MEASURED, start=library_values(MEASURED))
     scored = score_order(leave_one_out(MEASURED, fit), resolve(MEASURED)[1])
-    assert scored.right.sum() == scored.resolvable.sum() > 12
-    assert scored.within.sum() >= 0.8 * scored.measurable.sum()
+    assert scored.right.sum() == scored.resolvable.sum() > 50
+    early = scored[scored.hour < 4]
+    assert early.within.sum() >= 0.85 * early.measurable.sum()

@@ -361,8 +361,9 @@ def leave_one_out(
     Returns
     -------
     DataFrame
-        `ligand`, `moieties`, `cell`, `predicted` and `measured` EC50 [nM] at 1 h, `error` (median share of
-        the plateau), `measurable` (whether it rises by a quarter of that day's plateau or more).
+        `ligand`, `moieties`, `cell`, `hour`, `predicted` and `measured` EC50 [nM], `error` (median share of
+        the plateau), `measurable` (whether it rises by a quarter of that day's plateau or more); no row where
+        there is no reading.
     """
     parts = []
     for ligand in [name for name, said in measured.ligands.items() if "il2ra" in said]:
@@ -380,14 +381,16 @@ def _left_out(measured: Measured, fit: ReceptorFit, ligand: str) -> pd.DataFrame
     error = relative_error(measured, predict(measured, fit.cells, [again.values])[0])
     rows = []
     for kind in [kind for kind in measured.kinds if kind[0] == ligand]:
-        for cell, predicted in zip(
-            measured.ec50, ligand_ec50(measured, fit.cells, again.values, kind), strict=True
-        ):
-            told, clear = measured_ec50(measured, kind, cell)
-            own = measured.table["ligand"].eq(ligand) & measured.table["moieties"].eq(kind[1])
-            part = error[(own & measured.table["cell"].eq(cell)).to_numpy()]
-            rows.append((ligand, kind[1], cell, predicted, told, float(np.median(part)), clear))
-    columns = ["ligand", "moieties", "cell", "predicted", "measured", "error", "measurable"]
+        own = measured.table["ligand"].eq(ligand) & measured.table["moieties"].eq(kind[1])
+        for hour in np.unique(measured.table.loc[own, "hour"]).tolist():
+            found = ligand_ec50(measured, fit.cells, again.values, kind, hour)
+            for cell, predicted in zip(measured.ec50, found, strict=True):
+                part = (own & measured.table["cell"].eq(cell) & measured.table["hour"].eq(hour)).to_numpy()
+                if part.any():
+                    told, clear = measured_ec50(measured, kind, cell, hour)
+                    off = float(np.median(error[part]))
+                    rows.append((ligand, kind[1], cell, hour, predicted, told, off, clear))
+    columns = ["ligand", "moieties", "cell", "hour", "predicted", "measured", "error", "measurable"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ NEAR = 3.0  # times; what counts as met
 _SURE = 0.975  # share of the draws in which one cell must come first for a pair to be told apart
 _FEET, _TOPS = 2, 3  # doses that the foot and the top of a curve are read from
 _WIDTH = (0.025, 0.975)
+Day = tuple[Numbers, Numbers, float, str]  # doses, mean readings, height of the plateau, date
+Days = dict[tuple[str, int, str, float], list[Day]]
 _DRAWS = 400
 
 
@@ -52,7 +54,13 @@ def measured_ec50(
     >>> 0.01 < ec50 < 0.1, clear
     (True, True)
     """
-    days = list(_days(measured, kind, cell, hour))
+    table = measured.table
+    own = table["ligand"].eq(kind[0]) & table["moieties"].eq(kind[1])
+    own &= table["cell"].eq(cell) & table["hour"].eq(hour)
+    return _told(_days(table[own]).get((*kind, cell, hour), []))
+
+
+def _told(days: Sequence[Day]) -> tuple[float, bool]:
     if not days:
         return float("nan"), False
     doses, mean = _mean([(doses, _from_0_to_1(curve)) for doses, curve, _, _ in days])
@@ -85,13 +93,18 @@ def between_days(measured: Measured, hour: float = 1.0) -> pd.DataFrame:
     >>> bool(late > early)
     True
     """
+    return _between_days(_days(measured.table), measured, hour)
+
+
+def _between_days(days: Days, measured: Measured, hour: float) -> pd.DataFrame:
     cells = list(measured.ec50)
     own, shared, freedom = np.zeros(len(cells)), 0.0, 0
     for kind in measured.kinds:
         read = {
-            cell: {date: _log10_ec50(doses, curve) for doses, curve, _, date in one}
+            cell: {
+                date: _log10_ec50(doses, curve) for doses, curve, _, date in days.get((*kind, cell, hour), [])
+            }
             for cell in cells
-            for one in [_days(measured, kind, cell, hour)]
         }
         table = pd.DataFrame(read).dropna()
         if len(table) > 1:
@@ -100,36 +113,31 @@ def between_days(measured: Measured, hour: float = 1.0) -> pd.DataFrame:
             shared += float((common**2).sum())
             own += ((off - common[:, None]) ** 2).sum(axis=0)
             freedom += len(table) - 1
-    if not freedom:
-        return pd.DataFrame({"own": np.nan, "shared": np.nan}, index=pd.Index(cells, name="cell"))
     rest = 1 - 1 / len(cells)  # taking the common part away takes this much of each
-    return pd.DataFrame(
-        {"own": np.sqrt(own / freedom / rest), "shared": np.sqrt(shared / freedom)},
-        index=pd.Index(cells, name="cell"),
-    )
+    times = freedom or np.nan  # measured on one day only: nothing is known
+    spread = {"own": np.sqrt(own / times / rest), "shared": np.sqrt(shared / times)}
+    return pd.DataFrame(spread, index=pd.Index(cells, name="cell"))
 
 
-def resolve(measured: Measured, hour: float = 1.0, *, seed: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:
+def resolve(measured: Measured, *, seed: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tell how far each measured EC50 is known, and which pairs of cells can be told apart.
 
     Parameters
     ----------
     measured : Measured
         The data.
-    hour : float
-        When.
     seed : int
         Seed of the draws.
 
     Returns
     -------
     known : DataFrame
-        `ligand`, `moieties`, `cell`, `ec50`, `low`, `high` [nM] (95 %), `days`, `measurable`, and `again`:
-        the chance that the same measurement, made again, comes within 3-fold of its middle. No prediction can
-        be expected to do better.
+        `ligand`, `moieties`, `hour`, `cell`, `ec50`, `low`, `high` [nM] (95 %), `days`, `measurable`, and
+        `again`: the chance that the same measurement, made again, comes within 3-fold of its middle. No
+        prediction can be expected to do better.
     pairs : DataFrame
-        `ligand`, `moieties`, `first`, `later`, `chance` that the first has the lower EC50, and `resolvable`:
-        the chance is above 97.5 % and both are measurable.
+        `ligand`, `moieties`, `hour`, `first`, `later`, `chance` that the first has the lower EC50, and
+        `resolvable`: the chance is above 97.5 % and both are measurable.
 
     Notes
     -----
@@ -143,27 +151,31 @@ def resolve(measured: Measured, hour: float = 1.0, *, seed: int = 7) -> tuple[pd
     >>> int(pairs.resolvable.sum()) < len(pairs) / 2
     True
     """
-    spread, scatter = between_days(measured, hour), _scatter(measured)
-    cells = list(measured.ec50)
-    known, pairs = [], []
-    for kind in measured.kinds:
-        drawn, told = {}, {}
-        for cell in cells:
-            told[cell] = measured_ec50(measured, kind, cell, hour)
-            days = list(_days(measured, kind, cell, hour))
-            if not days:
-                continue
-            chance = generator(seed, f"readings of {kind} on {cell} at {hour}")
-            within = _draw(days, scatter[cell], chance)
-            drawn[cell] = within + spread.own[cell] / np.sqrt(len(days)) * chance.normal(size=_DRAWS)
-            common = spread.shared[cell] / np.sqrt(len(days)) * chance.normal(size=_DRAWS)
-            off = drawn[cell] + common - np.nanmedian(drawn[cell])
-            low, high = told[cell][0] * 10 ** np.nanquantile(off, _WIDTH)
-            again = float((np.abs(off) < np.log10(NEAR)).mean())
-            known.append((*kind, cell, told[cell][0], low, high, len(days), told[cell][1], again))
-        pairs += [(*kind, *pair) for pair in _pairs(drawn, {cell: told[cell][1] for cell in cells})]
-    columns = ["ligand", "moieties", "cell", "ec50", "low", "high", "days", "measurable", "again"]
-    of_pairs = ["ligand", "moieties", "first", "later", "chance", "resolvable"]
+    read = _days(measured.table)
+    scatter = _scatter(read)
+    known: list[tuple[object, ...]] = []
+    pairs: list[tuple[object, ...]] = []
+    for hour in np.unique(measured.table["hour"]).tolist():
+        spread = _between_days(read, measured, hour)
+        for kind in measured.kinds:
+            drawn: dict[str, Numbers] = {}
+            clear: dict[str, bool] = {}
+            for cell in measured.ec50:
+                days = read.get((*kind, cell, hour), [])
+                if not days:
+                    continue
+                chance = generator(seed, f"readings of {kind} on {cell} at {hour}")
+                own, common = spread.loc[cell, ["own", "shared"]] / np.sqrt(len(days))
+                drawn[cell] = _draw(days, scatter[cell], chance) + own * chance.normal(size=_DRAWS)
+                off = drawn[cell] - np.nanmedian(drawn[cell]) + common * chance.normal(size=_DRAWS)
+                told, clear[cell] = _told(days)
+                low, high = told * 10 ** np.nanquantile(off, _WIDTH)
+                again = float((np.abs(off) < np.log10(NEAR)).mean())
+                known.append((*kind, hour, cell, told, low, high, len(days), clear[cell], again))
+            pairs += [(*kind, hour, *pair) for pair in _pairs(drawn, clear)]
+    of = ["ligand", "moieties", "hour"]
+    columns = [*of, "cell", "ec50", "low", "high", "days", "measurable", "again"]
+    of_pairs = [*of, "first", "later", "chance", "resolvable"]
     return pd.DataFrame(known, columns=columns), pd.DataFrame(pairs, columns=of_pairs)
 
 
@@ -173,58 +185,50 @@ def score_order(predicted: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     predicted : DataFrame
-        `ligand`, `moieties`, `cell`, `predicted` and `measured` EC50, `measurable`.
+        `ligand`, `moieties`, `hour`, `cell`, `predicted` and `measured` EC50, `measurable`.
     pairs : DataFrame
         Of `resolve`.
 
     Returns
     -------
     DataFrame
-        A row a ligand and valency: cells that are `measurable`, how many of them are `within` 3-fold,
+        A row a ligand, valency and hour: cells that are `measurable`, how many of them are `within` 3-fold,
         `resolvable` pairs of cells, how many of them are `right`, and `strict`: whether all cells come in the
         order of the measured middles, noise or not.
 
     Examples
     --------
-    >>> cells = {
-    ...     "ligand": "x",
-    ...     "moieties": 1,
-    ...     "cell": ["treg", "nk"],
-    ...     "predicted": [1, 9],
-    ...     "measured": [1, 2],
-    ... }
-    >>> cells["measurable"] = True
-    >>> pairs = {"ligand": "x", "moieties": 1, "first": ["treg"], "later": ["nk"], "resolvable": [True]}
-    >>> score_order(pd.DataFrame(cells), pd.DataFrame(pairs)).values.tolist()
-    [['x', 1, 2, 1, 1, 1, True]]
+    >>> of = {"ligand": "x", "moieties": 1, "hour": 1.0}
+    >>> cells = {"cell": ["treg", "nk"], "predicted": [1, 9], "measured": [1, 2], "measurable": True}
+    >>> pairs = {"first": ["treg"], "later": ["nk"], "resolvable": [True]}
+    >>> score_order(pd.DataFrame({**of, **cells}), pd.DataFrame({**of, **pairs})).values.tolist()
+    [['x', 1, 1.0, 2, 1, 1, 1, True]]
     """
-    rows = []
-    for (ligand, moieties), own in predicted.groupby(["ligand", "moieties"]):
+    of, rows = ["ligand", "moieties", "hour"], []
+    resolvable = pairs[pairs["resolvable"]].set_index(of)
+    for key, own in predicted.groupby(of):
         ec50 = own.set_index("cell")["predicted"]
-        told = pairs[pairs["ligand"].eq(ligand) & pairs["moieties"].eq(moieties) & pairs["resolvable"]]
-        right = sum(bool(ec50[row.first] < ec50[row.later]) for row in told.itertuples())
-        strict = list(own.sort_values("predicted")["cell"]) == list(own.sort_values("measured")["cell"])
+        told = resolvable.loc[[key]] if key in resolvable.index else resolvable.iloc[:0]
+        right = sum(
+            bool(ec50[first] < ec50[later]) for first, later in zip(told["first"], told["later"], strict=True)
+        )
         fold = np.abs(np.log(own["predicted"] / own["measured"]))[own["measurable"]]
         within = int((fold < np.log(NEAR)).sum())
-        rows.append((ligand, moieties, len(fold), within, len(told), right, strict))
-    columns = ["ligand", "moieties", "measurable", "within", "resolvable", "right", "strict"]
+        strict = list(own.sort_values("predicted")["cell"]) == list(own.sort_values("measured")["cell"])
+        rows.append((*key, len(fold), within, len(told), right, strict))
+    columns = [*of, "measurable", "within", "resolvable", "right", "strict"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _days(
-    measured: Measured, kind: tuple[str, int], cell: str, hour: float
-) -> Iterator[tuple[Numbers, Numbers, float, str]]:
-    """Doses, mean readings, height of the plateau and date, day by day."""
-    table = measured.table
-    own = (
-        table["ligand"].eq(kind[0])
-        & table["moieties"].eq(kind[1])
-        & table["cell"].eq(cell)
-        & table["hour"].eq(hour)
-    )
-    for date, day in table[own].groupby("date"):
+def _days(table: pd.DataFrame) -> Days:
+    """Each curve of the data, by ligand, moieties, cell and hour, day by day."""
+    found: Days = {}
+    by = ["ligand", "moieties", "cell", "hour", "date"]
+    for (ligand, moieties, cell, hour, date), day in table.groupby(by):
         curve = day.groupby("dose")["pstat5"].mean()
-        yield curve.index.to_numpy(float), curve.to_numpy(float), float(day["plateau"].iloc[0]), str(date)
+        one = (curve.index.to_numpy(float), curve.to_numpy(float), float(day["plateau"].iloc[0]), str(date))
+        found.setdefault((str(ligand), int(moieties), str(cell), float(hour)), []).append(one)
+    return found
 
 
 def _rise(curve: Numbers) -> Numbers:
@@ -248,35 +252,40 @@ def _log10_ec50(doses: Numbers, curve: Numbers) -> float:
     return float(np.log10(half_way(np.log(doses), _from_0_to_1(curve))))
 
 
-def _scatter(measured: Measured) -> dict[str, float]:
+def _half_ways(doses: Numbers, curves: Numbers) -> Numbers:
+    """Logarithm (base 10) of what `half_way` finds, for many curves at once."""
+    rising = np.maximum.accumulate(curves, axis=1)
+    half = rising[:, -1] / 2
+    reached = (rising >= half[:, None]).argmax(axis=1)
+    below, every = np.maximum(reached - 1, 0), np.arange(len(curves))
+    start, end = rising[every, below], rising[every, reached]
+    share = (half - start) / np.where(end > start, end - start, np.nan)
+    log = np.log10(doses)
+    return np.asarray(np.where(reached > 0, log[below] + share * (log[reached] - log[below]), np.nan))
+
+
+def _scatter(days: Days) -> dict[str, float]:
     """Scatter of readings about the rising curve of their day, by cell, as a share of the plateau."""
-    found: dict[str, tuple[float, float]] = {}
-    for cell in measured.ec50:
-        square, freedom = 0.0, 0.0
-        for kind in measured.kinds:
-            for hour in np.unique(measured.table["hour"]):
-                for _, curve, height, _ in _days(measured, kind, cell, float(hour)):
-                    rising = isotonic_regression(curve).x
-                    square += float((((curve - rising) / height) ** 2).sum())
-                    freedom += curve.size - np.unique(rising).size
-        found[cell] = (square, freedom)
-    return {cell: float(np.sqrt(square / max(freedom, 1))) for cell, (square, freedom) in found.items()}
+    square: dict[str, float] = {}
+    freedom: dict[str, int] = {}
+    for (_, _, cell, _), several in days.items():
+        for _, curve, height, _ in several:
+            rising = isotonic_regression(curve).x
+            square[cell] = square.get(cell, 0.0) + float((((curve - rising) / height) ** 2).sum())
+            freedom[cell] = freedom.get(cell, 0) + curve.size - np.unique(rising).size
+    return {cell: float(np.sqrt(square[cell] / max(freedom[cell], 1))) for cell in square}
 
 
-def _draw(
-    days: list[tuple[Numbers, Numbers, float, str]], scatter: float, chance: np.random.Generator
-) -> Numbers:
-    """Logarithm (base 10) of the EC50 of curves drawn about those of each day."""
-    drawn = []
-    for doses, curve, height, _ in days:
+def _draw(days: Sequence[Day], scatter: float, chance: np.random.Generator) -> Numbers:
+    """Logarithm (base 10) of the EC50 of curves drawn about those of each day, all days together."""
+    doses = np.unique(np.concatenate([own for own, _, _, _ in days]))
+    total, times = np.zeros((_DRAWS, doses.size)), np.zeros(doses.size)
+    for own, curve, height, _ in days:
+        at = np.searchsorted(doses, own)
         about = isotonic_regression(curve).x + scatter * height * chance.normal(size=(_DRAWS, curve.size))
-        drawn.append((doses, _from_0_to_1(about)))
-    same = all(np.array_equal(doses, drawn[0][0]) for doses, _ in drawn)
-    if same:
-        doses, curves = drawn[0][0], np.mean([curve for _, curve in drawn], axis=0)
-        return np.log10([half_way(np.log(doses), curve) for curve in curves])
-    means = [_mean([(doses, curve[at]) for doses, curve in drawn]) for at in range(_DRAWS)]
-    return np.log10([half_way(np.log(doses), curve) for doses, curve in means])
+        total[:, at] += _from_0_to_1(about)
+        times[at] += 1
+    return _half_ways(doses, total / times)
 
 
 def _pairs(drawn: dict[str, Numbers], measurable: dict[str, bool]) -> Iterator[tuple[str, str, float, bool]]:

@@ -82,8 +82,8 @@ def write_receptor_fit(
     left_out = leave_one_out(
         measured,
         fit,
-        kept=lambda ligand: _kept(folder / "parts" / f"without {ligand}.csv"),
-        keep=lambda ligand, part: _part(part, folder, f"without {ligand}", say),
+        kept=lambda ligand: _kept(folder / "parts" / f"{ligand} left out.csv"),
+        keep=lambda ligand, part: _part(part, folder, f"{ligand} left out", say),
     )
     known, pairs = resolve(measured, seed=seed)
     for table, name in (
