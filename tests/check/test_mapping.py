@@ -1,0 +1,187 @@
+"""Rows of evidence to cohorts: the library's, and texts of strangers."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twoarm import catalog
+from twoarm.check.mapping import Mapped, map_rows
+from twoarm.check.rules import read_rules
+from twoarm.errors import CardEntryError
+from twoarm.evidence.read import read_evidence
+from twoarm.patients.population import read_population
+from twoarm.trial.protocol import read_protocol
+
+RULES = read_rules()
+FACTS = read_evidence(["comparators", "oak_squamous", "ibi363"])
+MAPPED, REASONS = map_rows(FACTS, RULES)
+ROW = {
+    "id": "A1", "drug": "docetaxel", "regimen": "", "dose": "75 mg/m2 IV", "schedule": "Q3W", "combination": "none",
+    "tumor": "NSCLC", "histology": "squamous", "line": "2L", "prior_io": "no", "biomarker_subset": "", "n": 110,
+    "endpoint": "ORR", "value": 8.2, "unit": "%", "follow_up_months": "", "note": "", "trial_name": "", "verified": True,
+}  # fmt: skip
+
+
+def mapped(**cells: object) -> Mapped:
+    found, reasons = map_rows(pd.DataFrame([ROW | cells]), RULES)
+    assert found, reasons
+    return found["A1"]
+
+
+def reason(**cells: object) -> str:
+    found, reasons = map_rows(pd.DataFrame([ROW | cells]), RULES)
+    assert not found
+    return reasons["A1"]
+
+
+def test_every_row_of_the_library_is_mapped_or_has_a_reason() -> None:
+    assert set(MAPPED) | set(REASONS) == set(FACTS["id"])
+    assert not set(MAPPED) & set(REASONS)
+    assert len(MAPPED) >= 200
+    assert all(len(why) > 5 for why in REASONS.values())
+
+
+def test_what_the_rules_name_is_there() -> None:
+    for drug in RULES.drugs:
+        if not drug.reason:
+            name, _, arm = drug.like.partition(":")
+            assert arm in read_protocol(name).arms
+    for tumor in RULES.tumors:
+        if not tumor.reason:
+            read_protocol(tumor.calendar)
+            for setting in tumor.settings:
+                for histology in tumor.histologies:
+                    for one in setting.shares:
+                        for other in histology.shares:
+                            read_population(tumor.population.format(setting=one, histology=other))
+
+
+@pytest.mark.parametrize(
+    ("dose", "schedule", "label"),
+    [
+        ("75 mg/m2 IV", "Q3W", "docetaxel 75 mg/m2 every 21 days"),
+        ("", "", "docetaxel 75 mg/m2 every 21 days"),
+        ("60mg/m2", "every 3 weeks", "docetaxel 60 mg/m2 every 21 days"),
+        ("35 mg/m2", "weekly", "docetaxel 35 mg/m2 every 7 days"),
+        ("75 mg/m2", "Q21D", "docetaxel 75 mg/m2 every 21 days"),
+        ("60 or 75 mg/m2", "3-weekly", "docetaxel 67.5 mg/m2 every 21 days"),
+        ("20 mg/m2 or 75 mg/m2", "Q3W", "docetaxel 20 mg/m2 every 21 days"),
+    ],
+)
+def test_doses_and_schedules_are_read(dose: str, schedule: str, label: str) -> None:
+    assert mapped(dose=dose, schedule=schedule).cohort.arms[0].label == label
+
+
+def test_a_bare_number_of_a_table_in_mg_per_kg_is_one() -> None:
+    found = mapped(drug="IBI363", dose="1 or 1.5", schedule="", prior_io="yes", line="")
+    assert found.cohort.arms[0].label.startswith("ibi363 1.25 mg/kg every 21 days")
+    assert found.cohort.parts == (("io_resistant_squamous_nsclc", 1.0),)
+
+
+@pytest.mark.parametrize(
+    ("cells", "parts"),
+    [
+        ({"histology": "all (26% squamous)"}, {"io_naive_squamous_nsclc": 0.26, "io_naive_nonsquamous_nsclc": 0.74}),
+        ({"histology": "all (57% non-squamous)"}, {"io_naive_squamous_nsclc": 0.43, "io_naive_nonsquamous_nsclc": 0.57}),
+        ({"prior_io": "mixed (32% prior ICI)"}, {"io_resistant_squamous_nsclc": 0.32, "io_naive_squamous_nsclc": 0.68}),
+        ({"prior_io": "8 of 9 checkpoint inhibitor"}, {"io_resistant_squamous_nsclc": 8 / 9, "io_naive_squamous_nsclc": 1 / 9}),
+        ({"line": "1L"}, {"untreated_squamous_nsclc": 1.0}),
+        ({"prior_io": "", "line": "post-IO"}, {"io_resistant_squamous_nsclc": 1.0}),
+        ({"tumor": "melanoma", "histology": "acral", "drug": "pembrolizumab", "dose": "200 mg"}, {"io_naive_acral_melanoma": 1.0}),
+        ({"tumor": "CRC", "histology": "adenocarcinoma", "line": "3L+", "drug": "placebo", "dose": ""}, {"third_line_mss_colorectal": 1.0}),
+    ],
+)  # fmt: skip
+def test_populations_and_their_shares_are_read(cells: dict[str, object], parts: dict[str, float]) -> None:
+    assert dict(mapped(**cells).cohort.parts) == pytest.approx(parts, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"tumor": "RCC"}, "tumor without population"),
+        ({"line": "post EGFR-TKI"}, "no population with a driver"),
+        ({"prior_io": "", "line": ""}, "neither line nor earlier immunotherapy"),
+        ({"biomarker_subset": "elevated LDH"}, "no population describes"),
+        ({"drug": "ramucirumab + docetaxel", "combination": "docetaxel"}, "combination not modeled"),
+        ({"drug": "pembrolizumab", "combination": "carboplatin + paclitaxel"}, "combination not modeled"),
+        ({"drug": "ipilimumab"}, "CTLA-4"),
+        ({"drug": "unobtainium"}, "no card of this agent"),
+        ({"dose": "75 parsecs"}, "dose not understood"),
+        ({"dose": "0.1-3 mg/kg"}, "doses of a range"),
+        ({"dose": ">=60 ug/kg"}, "doses of a range"),
+        ({"schedule": "D1,D8 Q3W"}, "several days a cycle"),
+        ({"schedule": "whenever"}, "schedule not understood"),
+        ({"schedule": "Q900W"}, "schedule not understood"),
+        ({"endpoint": "TEAE_G3plus"}, "any cause"),
+        ({"endpoint": "quality_of_life"}, "not simulated"),
+        ({"endpoint": "mPFS"}, "in %, not in months"),
+        ({"value": float("nan")}, "no figure"),
+        ({"endpoint": "HR_OS", "unit": "ratio"}, "a ratio needs two arms"),
+        ({"histology": "150% squamous"}, "beyond 0 to 100"),
+    ],
+)
+def test_what_cannot_be_predicted_says_why(cells: dict[str, object], said: str) -> None:
+    assert said in reason(**cells)
+
+
+def test_two_arms_are_given_what_their_own_rows_say() -> None:
+    rows = [
+        ROW | {"trial_name": "T", "drug": "nivolumab", "dose": "3 mg/kg", "schedule": "Q2W", "id": "A0"},
+        ROW | {"trial_name": "T", "drug": "nivolumab vs docetaxel", "dose": "", "schedule": "", "n": 272,
+               "endpoint": "HR_OS", "value": 0.6, "unit": "ratio"},
+    ]  # fmt: skip
+    found, _ = map_rows(pd.DataFrame(rows), RULES)
+    first, second = found["A1"].cohort.arms
+    assert (first.label, first.n) == ("nivolumab 3 mg/kg every 14 days", 136)
+    assert (second.label, second.n) == ("docetaxel 75 mg/m2 every 21 days", 136)
+
+
+def test_the_number_of_patients_may_stand_in_another_row_of_the_arm() -> None:
+    rows = [ROW | {"trial_name": "T", "id": "A0", "n": 77}, ROW | {"trial_name": "T", "n": pd.NA, "endpoint": "DCR"}]
+    found, _ = map_rows(pd.DataFrame(rows), RULES)
+    assert found["A1"].cohort.arms[0].n == 77
+    assert found["A1"].scored
+    alone = mapped(n=pd.NA)
+    assert not alone.scored
+    assert alone.cohort.arms[0].n == RULES.missing_n
+
+
+def test_counts_become_shares_and_confirmation_is_heeded() -> None:
+    found = mapped(endpoint="partial_responses", unit="patients", value=7, n=9)
+    assert found.value == pytest.approx(700 / 9)
+    assert mapped(note="2 PR, 1 unconfirmed").endpoint == "ORR_any"
+    assert mapped().endpoint == "ORR"
+
+
+def test_follow_up_cuts_short_cohorts_only() -> None:
+    assert mapped(follow_up_months="10.0 (median)").cohort.follow_up == (5.0, 15.0)
+    assert mapped(follow_up_months="12 (minimum)").cohort.follow_up == (12.0, 18.0)
+    assert mapped(follow_up_months="60 (minimum)").cohort.follow_up is None
+    assert mapped(follow_up_months="").cohort.follow_up is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["drug", "regimen", "dose", "schedule", "combination", "tumor", "histology", "line",
+                         "prior_io", "biomarker_subset", "endpoint", "follow_up_months", "note", "trial_name"]),
+        st.text(alphabet=string.printable + "µ≥–", max_size=400),
+        max_size=4,
+    )
+)  # fmt: skip
+def test_no_text_of_a_stranger_breaks_the_mapping(cells: dict[str, str]) -> None:
+    found, reasons = map_rows(pd.DataFrame([ROW | cells]), RULES)
+    assert len(found) + len(reasons) == 1
+
+
+def test_a_pattern_that_is_none_is_named(tmp_path: Path) -> None:
+    text = catalog.find("mappings", "clinic").read_text().replace("match = 'ipilimumab|tremelimumab'", "match = '('")
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(CardEntryError, match="no regular expression"):
+        read_rules(tmp_path / "mine.toml")
