@@ -316,15 +316,13 @@ def _points(operating: pd.DataFrame, axis: str, asked: Asked) -> pd.DataFrame | 
     wide = operating.pivot_table(index=["scenario", "draw"], columns="quantity", values="value").reset_index()
     if axis not in wide:
         return None
-    others = [name for name in ("n", "events", "rate", "ramp", "dropout") if name != axis and name in asked_names(operating)]
-    if axis == "n" and "n" in wide:
-        wide.loc[wide["scenario"] == PLANNED.label, "n"] = asked.planned.patients
-    elif axis == "events":
-        wide.loc[wide["scenario"] == PLANNED.label, "events"] = asked.planned.events[-1]
-    if others and axis != "n":
-        return None  # several inputs are crossed: the table shows them
-    points = wide[wide[axis].notna()]
-    if axis not in asked_names(operating) or points[axis].nunique() < 2 or points.duplicated([axis, "draw"]).any():
+    varied = asked_names(operating)
+    if axis not in varied or len(varied) > 1:
+        return None  # not varied, or several are crossed: the table shows them
+    at = {"n": asked.planned.patients, "events": asked.planned.events[-1]}
+    wide.loc[wide["scenario"] == PLANNED.label, axis] = at.get(axis, np.nan)
+    points = wide[wide[axis].notna()].drop_duplicates([axis, "draw"], keep="last")
+    if points[axis].nunique() < 2:
         return None
     return points.rename(columns={axis: "x"})[["x", "draw", "power", "months"]]
 
@@ -398,14 +396,19 @@ def _time_section(own: pd.DataFrame, found: Compared, asked: Asked, labels: Mapp
     periods = found.ratios[found.ratios["kind"] == "period"].sort_values("start")
     early, late = periods.iloc[0], periods.iloc[-1]
     hazard = own.loc["hazard_ratio", "value"]
-    need = f"{schoenfeld_events(hazard, power=0.9):.0f}" if abs(hazard - 1) > 0.005 else "no number of"
+    formula = (
+        f"A formula that takes the final {hazard:.2f} as constant asks for {schoenfeld_events(hazard, power=0.9):.0f} "
+        "events for 90 % power."
+        if hazard < 0.995
+        else f"The final {hazard:.2f} shows no benefit: no number of events makes this trial succeed."
+    )
     return Section(
         "time",
         "The hazard ratio is not one number",
         words=(
             f"Where the curves part late, the hazard ratio depends on when one looks: {early['middle']:.2f} in the first "
             f"{early['month']:.0f} months, {late['middle']:.2f} between months {late['start']:.0f} and {late['month']:.0f}. "
-            f"A formula that takes the final {hazard:.2f} as constant asks for {need} events for 90 % power.",
+            + formula,
             f"Restricted to {until:.0f} months, the experimental arm gains {number(gain['value'])} months on average "
             f"({number(gain['low'])} to {number(gain['high'])} over draws). Medians of {endpoint}: "
             f"{number(own.loc['median_experimental', 'value'])} against {number(own.loc['median_control', 'value'])} months.",
