@@ -47,7 +47,7 @@ def derive(folder: Path) -> pd.DataFrame:
                 if month * MONTH <= times["AVAL"].max():
                     share = fit.survival_function_at_times(month * MONTH).iloc[0]
                     rows.append((f"{endpoint} at {month} months", treatment, 100 * share))
-    for endpoint in ("PFS", "OS"):
+    for endpoint in ("PFS", "OS") if len(treatments) > 1 else ():
         pair = adtte[(adtte["PARAMCD"] == endpoint) & adtte["TRTP"].isin([treatments[0], treatments[-1]])]
         table = pd.DataFrame(
             {

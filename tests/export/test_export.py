@@ -16,7 +16,13 @@ from tests.trial.stand_in import advance, biology, people
 from typer.testing import CliRunner
 
 from twoarm.cli import app
-from twoarm.errors import ExportDrawError, ExportFormatError, ExportLibraryError, NotARunError
+from twoarm.errors import (
+    ExportDrawError,
+    ExportFormatError,
+    ExportLibraryError,
+    ExportNobodyError,
+    NotARunError,
+)
 from twoarm.export import export_study, export_trial, files, write
 from twoarm.export.adam import DATASETS
 from twoarm.export.dictionary import codelists, variables
@@ -401,3 +407,41 @@ def test_a_draw_that_is_not_there_is_named_with_those_that_are(study, tmp_path):
         export_study(study, tmp_path, formats=["csv"], draw=7)
     with pytest.raises(NotARunError):
         export_study(tmp_path, tmp_path / "out", formats=["csv"])
+
+
+@pytest.mark.parametrize("day", [40.0, 100.0])
+def test_an_early_cut_with_next_to_nothing_is_exported(made, tmp_path, day):
+    table = cut(made.trial, cutoff=day)
+    assert 0 < len(table) < 20
+    export_trial(made.trial, table, made.protocol, tmp_path)
+    assert len(pd.read_csv(tmp_path / "adsl.csv")) == len(table)
+    for name in DATASETS:
+        entries = variables(FACTORS).query("dataset == @name")["variable"].tolist()
+        assert pd.read_csv(tmp_path / f"{name}.csv").columns.tolist() == entries
+        assert pd.read_parquet(tmp_path / f"{name}.parquet").columns.tolist() == entries
+
+
+def test_a_cut_before_anybody_is_refused_in_words(made, tmp_path):
+    nobody = cut(made.trial, cutoff=0.0)
+    assert nobody.empty
+    with pytest.raises(ExportNobodyError, match="marslight_11"):
+        export_trial(made.trial, nobody, made.protocol, tmp_path)
+
+
+def test_one_arm_is_exported_and_rederived_without_a_comparison(made, tmp_path):
+    arms = {"experimental": made.protocol.arms["experimental"]}
+    protocol = made.protocol.model_copy(update={"arms": arms})
+    trial = run_trial(biology(), protocol, patients(30), seed=3, advance=advance)
+    table = cut(trial)
+    export_trial(trial, table, protocol, tmp_path, formats=["csv"])
+    adsl = pd.read_csv(tmp_path / "adsl.csv")
+    assert adsl["TRT01PN"].eq(1).all()
+    assert len(adsl) == len(table)
+    rates = analyze(table).set_index("quantity")["value"]
+    adrs = pd.read_csv(tmp_path / "adrs.csv", keep_default_na=False)
+    responses = adrs[(adrs["PARAMCD"] == "RSP") & (adrs["AVALC"] == "Y")]
+    assert 100 * len(responses) / len(adsl) == pytest.approx(rates["ORR"])
+    found = rederive().derive(tmp_path).set_index("quantity")["value"]
+    assert not [name for name in found.index if name.startswith("Hazard ratio")]
+    for name in ("ORR", "Median PFS", "Median OS"):
+        assert found[name] == pytest.approx(rates[name])

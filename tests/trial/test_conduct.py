@@ -226,3 +226,11 @@ def test_the_engine_gets_no_covariate_it_was_not_told_of() -> None:
     added = seen.columns - set(seen.attrs["covariates"])
     assert added
     assert all(name.startswith(("drug_", "cytotoxic_")) or name == "ada" for name in added)
+
+
+def test_a_cut_before_the_first_scan_has_nothing_to_judge(trial: Trial) -> None:
+    first = float(trial.patients["enrolled_on"].min())
+    table = cut(trial, cutoff=first + 1.0)
+    assert len(table) >= 1
+    assert set(table["bor"]) == {"NE"}
+    assert cut(trial, cutoff=0.0).empty

@@ -35,3 +35,13 @@ class ExportDrawError(TwoarmError, ValueError):
             f'"{folder}" has no finished trial of draw {draw}; it has {", ".join(known) or "none"}. One trial of a study is '
             "exported. Name one of these, or leave --draw out for the trial whose curves the page shows."
         )
+
+
+class ExportNobodyError(TwoarmError, ValueError):
+    """A cut before the first patient was enrolled."""
+
+    def __init__(self, *, protocol: str) -> None:
+        super().__init__(
+            f"nobody of {protocol} was enrolled before the cut. Data sets are of patients. Cut the data later, or leave "
+            "`cutoff` out for the end of follow-up."
+        )

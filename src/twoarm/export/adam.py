@@ -243,7 +243,8 @@ def study_id(records: Records) -> str:
 
 def _identity(records: Records, patients: Any) -> pd.DataFrame:
     """Make the identifiers of some patients."""
-    number = pd.Series(np.asarray(patients), index=np.asarray(patients)).map("{:06d}".format)
+    who = np.asarray(patients)
+    number = pd.Series([f"{int(patient):06d}" for patient in who], index=who, dtype=object)
     study = study_id(records)
     return pd.DataFrame({"STUDYID": study, "USUBJID": study + "-" + number, "SUBJID": number})
 

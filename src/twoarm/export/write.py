@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 import twoarm
-from twoarm.errors import ExportFormatError
+from twoarm.errors import ExportFormatError, ExportNobodyError
 from twoarm.export.adam import DATASETS, study_id
 from twoarm.export.dictionary import book, codelists, define, in_form, variables
 from twoarm.export.files import OPENERS, Add, Header, check_format, csv_file
@@ -150,6 +150,8 @@ def _write(
     about: Mapping[str, Any],
     progress: Progress | None,
 ) -> Path:
+    if records.patients.empty:
+        raise ExportNobodyError(protocol=records.protocol.name)
     say = progress or (lambda step, share: None)
     factors = records.protocol.randomization.factors
     entries, steps, counted = variables(factors), len(DATASETS) + 2, {}
@@ -187,14 +189,14 @@ def _write(
 
 def _dataset(records: Records, header: Header, place: Path, formats: Sequence[str]) -> int:
     """Write one data set in every format, one arm at a time, so that it is never whole in memory."""
-    rows = 0
+    rows, arms = 0, _arms(records)
 
     def grow(rest: Sequence[str], adders: list[Add]) -> None:
         nonlocal rows
         if rest:
             write_whole(place / f"{header.name}.{rest[0]}", lambda path: opened(path, rest, adders))
             return
-        for arm in records.protocol.arms:
+        for arm in arms:
             block = in_form(DATASETS[header.name](of_arm(records, arm)), header.entries)
             rows += len(block)
             for add in adders:
@@ -208,6 +210,12 @@ def _dataset(records: Records, header: Header, place: Path, formats: Sequence[st
     return rows
 
 
+def _arms(records: Records) -> list[str]:
+    """Name the arms that have patients by the cut, in the protocol's order."""
+    present = set(records.patients["arm"])
+    return [arm for arm in records.protocol.arms if arm in present]
+
+
 def _nonmem(records: Records, path: Path) -> int:
     """Write the NONMEM data set, one arm at a time."""
     rows = 0
@@ -215,7 +223,7 @@ def _nonmem(records: Records, path: Path) -> int:
     def write(place: Path) -> None:
         nonlocal rows
         with csv_file(place, missing=".") as add:
-            for arm in records.protocol.arms:
+            for arm in _arms(records):
                 block = nonmem(of_arm(records, arm))
                 rows += len(block)
                 add(block)

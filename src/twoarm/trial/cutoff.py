@@ -42,7 +42,8 @@ def cut(
         the event lies in (PFS_after, PFS_day]; `true_PFS_day true_PFS_event`, by the true sizes; `bor
         response_day` (confirmed, if the protocol asks for it); `DOR_day DOR_event` of responders;
         `best_change` [%]; `grade` (worst related); `treatment_end` [day] and `off_reason`, "" while treated;
-        `last_day progression_day death_day lost_day` [day]; `death_cause`; `doses status`. ``attrs`` carry `cutoff` and what the analysis has to know.
+        `last_day progression_day death_day lost_day` [day]; `death_cause`; `doses status`. ``attrs`` carry
+        `cutoff` and what the analysis has to know.
 
     Raises
     ------
@@ -185,8 +186,11 @@ def _calendar_day(
 
 def _responses(trial: Trial, visits: pd.DataFrame, patients: pd.Index) -> pd.DataFrame:
     """Best response of each patient from the visits before the cut."""
-    seen = visits.pivot(index="patient", columns="visit", values="overall").reindex(patients)
-    day = visits.pivot(index="patient", columns="visit", values="day").reindex(patients)
+    every = np.sort(trial.visits["visit"].unique())  # before the first scan there is none to see
+    seen, day = (
+        visits.pivot(index="patient", columns="visit", values=name).reindex(index=patients, columns=every)
+        for name in ("overall", "day")
+    )
     how = {name: trial.provenance[name] for name in ("stable_from", "confirm")}
     found = recist.best_response(seen.fillna("").to_numpy(str), day.to_numpy(float), **how)
     return pd.DataFrame(found._asdict(), index=patients)
