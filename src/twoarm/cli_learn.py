@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from twoarm import catalog
 from twoarm.terminal import note, say, say_table, share_bar
 
 _INTERRUPTED = 130  # what a shell expects after Ctrl+C
@@ -67,7 +68,9 @@ def update(
     cohorts: Annotated[
         list[str] | None, typer.Argument(help="Cohorts of the update, as squamous_3; all if left out.")
     ] = None,
-    by: Annotated[str, typer.Option("--by", help="Update in the library, or a .toml file.")] = "ibi363",
+    by: Annotated[
+        str | None, typer.Option("--by", help="Update in the library, or a .toml file; by default its first.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; by default results/update-NAME.")] = None,
     draws: Annotated[int, typer.Option(help="Draws of the card.", min=8)] = 64,
     members: Annotated[int, typer.Option(help="Members of each population.", min=1)] = 2,
@@ -83,8 +86,9 @@ def update(
     """
     from twoarm.learn import notes_of, read_update, update_card, update_tables, write_update
 
-    asked = read_update(by)
-    folder = out or Path("results") / f"update-{Path(by).stem}"
+    chosen = by or catalog.names("updates")[0]
+    asked = read_update(chosen)
+    folder = out or Path("results") / f"update-{Path(chosen).stem}"
     try:
         with share_bar(quiet) as progress:
             found = update_card(

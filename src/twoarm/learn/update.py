@@ -109,7 +109,7 @@ def read_update(name: str | Path) -> Update:
     Parameters
     ----------
     name : str or Path
-        In the library, as "ibi363", or a TOML file.
+        In the library, or a TOML file.
 
     Returns
     -------
