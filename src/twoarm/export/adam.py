@@ -47,7 +47,8 @@ def adsl(records: Records) -> pd.DataFrame:
     reason, died, lost = people["off_reason"], people["death_day"].notna(), people["lost_day"].notna()
     ended = {"": "ONGOING", "completed": "COMPLETED"}
     table["EOTSTT"] = reason.map(ended).fillna("DISCONTINUED")
-    table["DCTREAS"] = reason.map(terms["off_reason"])
+    why = reason.map(terms["off_reason"]).fillna("OTHER")
+    table["DCTREAS"] = why.where(table["EOTSTT"] == "DISCONTINUED", "")
     table["EOSSTT"] = np.where(died | lost, "DISCONTINUED", "ONGOING")
     table["DCSREAS"] = np.select([died, lost], ["DEATH", "LOST TO FOLLOW-UP"], default="")
     table["LSTALVDT"] = _dates(records, people.index, people["last_day"])
@@ -128,7 +129,8 @@ def adtte(records: Records) -> pd.DataFrame:
     progressed = people["PFS_event"] & (people["progression_day"] <= people["PFS_day"])
     scanned = np.where(people["PFS_after"] > 0, "LAST EVALUABLE TUMOR ASSESSMENT", "RANDOMIZATION")
     worse = np.where(progressed, "DISEASE PROGRESSION", "DEATH")
-    reasons = people["off_reason"].map(book()["terms"]["off_reason"]).fillna("COMPLETED")
+    reasons = people["off_reason"].map({**book()["terms"]["off_reason"], "completed": "COMPLETED"})
+    reasons = reasons.fillna("OTHER")
     over, responded = people["off_reason"] != "", people["DOR_day"].notna()
     parts: dict[str, tuple[Any, ...]] = {
         "OS": (people["OS_day"], people["OS_event"], "DEATH", "LAST DATE KNOWN ALIVE", None),
@@ -185,8 +187,7 @@ def adpc(records: Records) -> pd.DataFrame:
         course = f"{regimen.slot}_central_nM"
         if course not in records.courses:
             continue
-        who = records.patients.index[records.patients["arm"] == rows["arm"].iloc[0]]
-        curve = records.courses[course].sel(patient=who.to_numpy()).to_pandas()
+        curve = records.courses[course].sel(patient=rows["patient"].unique()).to_pandas()
         long = curve.rename_axis(index="patient", columns="day").stack().rename("AVAL").reset_index()
         long = _since_doses(long, rows)
         name = regimen.molecule.name.upper()

@@ -116,8 +116,7 @@ def _readings(records: Records, regimen: Regimen, rows: pd.DataFrame, number: in
     columns = ["patient", "TIME", "AMT", "RATE", "DV", "EVID", "MDV", "CMT"]
     if course not in records.courses:
         return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
-    who = records.patients.index[records.patients["arm"] == rows["arm"].iloc[0]]
-    curve = records.courses[course].sel(patient=who.to_numpy()).to_pandas()
+    curve = records.courses[course].sel(patient=rows["patient"].unique()).to_pandas()
     long = curve.rename_axis(index="patient", columns="TIME").stack().rename("DV").reset_index()
     seen = long["DV"] > 0
     return long.assign(AMT=0.0, RATE=0.0, EVID=0, MDV=np.where(seen, 0, 1), CMT=number)[columns]
