@@ -58,7 +58,7 @@ def check(
 
     The cost is printed first; a stopped check goes on.
 
-    Examples: `twoarm check`, `twoarm check --evidence ibi363`,
+    Examples: `twoarm check`, `twoarm check --evidence comparators --use validate`,
     `twoarm check --evidence mine.csv --out results/mine --populations prior`
     """
     from twoarm.check import EVIDENCE, check_evidence, draw_check

@@ -37,7 +37,7 @@ class Planned(NamedTuple):
     Attributes
     ----------
     label : str
-        As "nivolumab 3 mg/kg every 14 days"; equal labels are equal regimens.
+        As "an_antibody 3 mg/kg every 14 days"; equal labels are equal regimens.
     treatments : tuple of Treatment
         Its molecules.
     n : int
