@@ -151,11 +151,11 @@ def _draw_inhibition(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_takes(axes: Axes, cured: pd.DataFrame | None) -> None:
-    axes.set_title("Second tumor takes, % of animals")
+    axes.set_title("Second tumor takes, %")
     if cured is None or cured.empty:
         axes.text(0.0, 0.9, "Nobody was cured", color=MUTED, transform=axes.transAxes, va="top")
         axes.set_axis_off()
-        axes.set_title("Second tumor takes, % of animals")
+        axes.set_title("Second tumor takes, %")
         return
     places = np.arange(len(cured), dtype=float)
     for shift, (name, label, color) in zip((-0.22, 0.0, 0.22), _TAKES, strict=True):
@@ -169,7 +169,7 @@ def _draw_takes(axes: Axes, cured: pd.DataFrame | None) -> None:
         axes.plot(100 * cured[name], places + shift, "o", color=color, markersize=3.5, label=label)
     _name_rows(axes, [f"{row.group} (n = {row.rechallenged})" for row in cured.itertuples()])
     axes.set_xlim(-3, 103)
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=1, labelcolor="linecolor", fontsize=7.5)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=1, labelcolor="linecolor", fontsize=7.5)
 
 
 def _name_rows(axes: Axes, names: list[str]) -> None:
