@@ -2,8 +2,9 @@
 
     python benchmarks/type_one_error.py --trials 20000
 
-Both arms come from the same pool. Curves part from exponential ones in every way the planner meets: strata with other
-hazards, patients who respond late or never die, hazards that rise and fall, events seen at scans only. Prints a table.
+Both arms come from the same pool. Curves part from exponential ones in every way the planner meets: strata
+with other hazards, patients who respond late or never die, hazards that rise and fall, events seen at scans
+only. Prints a table.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def pool_of(kind: str, seed: int) -> tuple[Pool, Course]:
     elif kind == "strata":
         days = scale * unit
     elif kind == "late responders":  # a third never dies, hazards fall after a delay
-        days = np.where(draw.random(SIZE) < 0.33, np.inf, np.where(unit < 0.4, 300 * unit, 120 + 600 * (unit - 0.4)))
+        days = np.where(
+            draw.random(SIZE) < 0.33, np.inf, np.where(unit < 0.4, 300 * unit, 120 + 600 * (unit - 0.4))
+        )
         days = np.where(severe, 0.6 * days, days)
     else:  # "scans": progression is seen every six weeks
         days = np.ceil(scale * unit / 42.0) * 42.0
@@ -46,7 +49,9 @@ def pool_of(kind: str, seed: int) -> tuple[Pool, Course]:
     never = np.full(SIZE, np.inf)
     death = np.where(days <= HORIZON, days, np.inf)
     course = Course(death, never, until, never, never, np.zeros((SIZE, 0)), np.zeros((SIZE, 0)))
-    people = pd.DataFrame({"severity": np.where(severe, "high", "low"), "region": np.where(asia, "asia", "other")})
+    people = pd.DataFrame(
+        {"severity": np.where(severe, "high", "low"), "region": np.where(asia, "asia", "other")}
+    )
     return Pool(people, {"all": course}), course
 
 
@@ -55,7 +60,9 @@ def ask_for(looks: int, shares: tuple[int, int], stratified: bool, minimized: bo
     events = {1: (360,), 3: (216, 288, 360)}[looks]
     z = float(ndtri(0.975))
     plain = Boundaries(np.ones(1), np.array([z]), np.array([z]), np.array([0.025]), np.nan)
-    bounds = plain if looks == 1 else efficacy_boundary(np.array(events) / events[-1], 0.025, "obrien_fleming")
+    bounds = (
+        plain if looks == 1 else efficacy_boundary(np.array(events) / events[-1], 0.025, "obrien_fleming")
+    )
     fields = {"factors": ("severity", "region"), "block_sizes": (2 * sum(shares),)}
     plan = Randomization(**fields, **({"minimize": 0.8} if minimized else {}))
     setting = Setting(600, Enrollment(rate="30 1/month", ramp="8 months"), plan, shares, 0.05 / 365.25)
@@ -87,11 +94,20 @@ def main() -> None:
         begin = time.perf_counter()
         pool, course = pool_of(kind, asked.seed)
         ask = ask_for(looks, shares, stratified, minimized)
-        found = conduct_many(pool, course, course, ask, replicates=asked.trials, seed=asked.seed, overrule=True)
-        rates = [found["rejected"].mean(), (found["z_late"] >= limit).mean(), (found["z_mean"] >= limit).mean()]
+        found = conduct_many(
+            pool, course, course, ask, replicates=asked.trials, seed=asked.seed, overrule=True
+        )
+        rates = [
+            found["rejected"].mean(),
+            (found["z_late"] >= limit).mean(),
+            (found["z_mean"] >= limit).mean(),
+        ]
         said = "\t".join(f"{rate:.4f}" for rate in rates)
         ratio = f"{shares[0]}:{shares[1]}"
-        print(f"{kind}\t{looks}\t{ratio}\t{stratified}\t{minimized}\t{said}\t{time.perf_counter() - begin:.0f}", flush=True)
+        print(
+            f"{kind}\t{looks}\t{ratio}\t{stratified}\t{minimized}\t{said}\t{time.perf_counter() - begin:.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

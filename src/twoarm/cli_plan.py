@@ -12,16 +12,23 @@ from twoarm.terminal import say, say_table, share_bar
 
 def plan(
     name: Annotated[str, typer.Argument(help="A design, protocol or study of the library, or a .toml file.")],
-    design: Annotated[str | None, typer.Option(help="Design of a protocol; one analysis if left out.")] = None,
+    design: Annotated[
+        str | None, typer.Option(help="Design of a protocol; one analysis if left out.")
+    ] = None,
     replicates: Annotated[int, typer.Option(help="Trials of each scenario and draw.", min=2)] = 2000,
     vary: Annotated[
-        list[str] | None, typer.Option(help='As n=300:900:100 or "dose=1 mg/kg,3 mg/kg"; several are crossed.')
+        list[str] | None,
+        typer.Option(help='As n=300:900:100 or "dose=1 mg/kg,3 mg/kg"; several are crossed.'),
     ] = None,
     draws: Annotated[int, typer.Option(help="Draws of the molecules' cards.", min=1)] = 8,
-    pool: Annotated[int, typer.Option(help="Virtual patients of each arm that trials are drawn from.")] = 1000,
+    pool: Annotated[
+        int, typer.Option(help="Virtual patients of each arm that trials are drawn from.")
+    ] = 1000,
     null: Annotated[int | None, typer.Option(help="Trials without a difference.", min=2)] = None,
     population: Annotated[str | None, typer.Option(help="Instead of the protocol's.")] = None,
-    frozen: Annotated[bool, typer.Option("--frozen", help="Take the calibrated population of that name.")] = False,
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Take the calibrated population of that name.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 11,
     out: Annotated[Path | None, typer.Option(help="Folder to write; results/plans/NAME if left out.")] = None,
     backend: Annotated[str, typer.Option(help="auto, cpu or reference.")] = "auto",
@@ -29,8 +36,8 @@ def plan(
 ) -> None:
     """Plan a trial: power, assurance, type I error, duration, stops, and what changes the answer most.
 
-    Patients are simulated once and kept: the same command goes on where it was interrupted, and another design
-    of the same protocol uses the same patients.
+    Patients are simulated once and kept: the same command goes on where it was interrupted, and another
+    design of the same protocol uses the same patients.
 
     Examples: `twoarm plan marslight-11 --design three_looks`,
     `twoarm plan marslight-11 --vary n=300:900:100`, `twoarm plan first_in_human`

@@ -15,8 +15,18 @@ from twoarm.design.boundaries import (
 from twoarm.errors import DesignNumberError, LookOrderError, NoBoundaryError
 
 # Jennison and Turnbull 1999, Tables 2.1 (Pocock) and 2.3 (O'Brien-Fleming): two-sided 0.01, 0.05, 0.10
-POCOCK = {2: (2.772, 2.178, 1.875), 3: (2.873, 2.289, 1.992), 4: (2.939, 2.361, 2.067), 5: (2.986, 2.413, 2.122)}
-OBRIEN = {2: (2.580, 1.977, 1.678), 3: (2.595, 2.004, 1.710), 4: (2.609, 2.024, 1.733), 5: (2.621, 2.040, 1.751)}
+POCOCK = {
+    2: (2.772, 2.178, 1.875),
+    3: (2.873, 2.289, 1.992),
+    4: (2.939, 2.361, 2.067),
+    5: (2.986, 2.413, 2.122),
+}
+OBRIEN = {
+    2: (2.580, 1.977, 1.678),
+    3: (2.595, 2.004, 1.710),
+    4: (2.609, 2.024, 1.733),
+    5: (2.621, 2.040, 1.751),
+}
 # Lan-DeMets spending, two-sided 0.05, equal looks, as printed by gsDesign and ldbounds
 SPENT_OBRIEN = {
     2: (2.9626, 1.9686),
@@ -56,7 +66,8 @@ def test_spending_like_pocock_to_four_digits(looks):
 
 
 def test_futility_is_that_of_the_printed_example():
-    # gsDesign(): k = 3, test.type = 4, alpha 0.025, beta 0.1, Hwang-Shih-DeCani -4 and -2, as its manual prints it
+    # gsDesign(): k = 3, test.type = 4, alpha 0.025, beta 0.1, Hwang-Shih-DeCani -4 and -2, as its manual
+    # prints it
     upper = efficacy_boundary([1 / 3, 2 / 3, 1.0], 0.025, "hwang_shih_decani", parameter=-4)
     found = with_futility(upper, 0.1, "hwang_shih_decani", parameter=-2)
     np.testing.assert_allclose(found.efficacy, [3.01, 2.55, 2.00], atol=0.005)
@@ -91,7 +102,9 @@ def test_all_of_the_error_is_spent_and_power_is_as_asked():
     upper = efficacy_boundary([0.5, 0.75, 1.0], 0.025, "pocock")
     assert crossing(upper.information, upper.efficacy).upper.sum() == pytest.approx(0.025, abs=1e-8)
     both = with_futility(upper, 0.2, "pocock")
-    assert crossing(both.information, both.efficacy, both.futility, drift=both.drift).upper.sum() == pytest.approx(0.8, abs=1e-6)
+    assert crossing(
+        both.information, both.efficacy, both.futility, drift=both.drift
+    ).upper.sum() == pytest.approx(0.8, abs=1e-6)
 
 
 def test_a_binding_stop_lowers_the_bar_and_keeps_the_error():

@@ -22,7 +22,14 @@ from twoarm.design.escalation import (
 from twoarm.errors import DesignNumberError
 
 # Liu and Yuan 2015, Table 1
-PRINTED = {0.15: (0.118, 0.179), 0.20: (0.157, 0.238), 0.25: (0.197, 0.298), 0.30: (0.236, 0.358), 0.35: (0.276, 0.419), 0.40: (0.316, 0.479)}
+PRINTED = {
+    0.15: (0.118, 0.179),
+    0.20: (0.157, 0.238),
+    0.25: (0.197, 0.298),
+    0.30: (0.236, 0.358),
+    0.35: (0.276, 0.419),
+    0.40: (0.316, 0.479),
+}
 
 
 def tosses(p, trials, most, seed=0):
@@ -36,7 +43,8 @@ def test_interval_is_that_of_the_paper(target):
 
 
 def test_counts_are_those_of_the_published_table():
-    # BOIN for a target of 0.30: escalate at or below, reduce at or above, give up at or above, by patients treated
+    # BOIN for a target of 0.30: escalate at or below, reduce at or above, give up at or above, by patients
+    # treated
     low, high = boin_interval(0.3)
     printed = {3: (0, 2, 3), 6: (1, 3, 4), 9: (2, 4, 5), 12: (2, 5, 7), 15: (3, 6, 8), 18: (4, 7, 9)}
     for n, (up, down, out) in printed.items():
@@ -100,7 +108,9 @@ def test_isotonic_fit_is_that_of_scipy():
     draw = np.random.default_rng(4)
     for _ in range(50):
         rate, weight = draw.random(6), draw.random(6) + 0.1
-        np.testing.assert_allclose(_isotonic(rate[None], weight[None])[0], isotonic_regression(rate, weights=weight).x)
+        np.testing.assert_allclose(
+            _isotonic(rate[None], weight[None])[0], isotonic_regression(rate, weights=weight).x
+        )
 
 
 def test_posterior_of_the_model_is_that_of_an_adaptive_integral():
@@ -112,7 +122,9 @@ def test_posterior_of_the_model_is_that_of_an_adaptive_integral():
         return float(np.prod(p**y * (1 - p) ** (n - y)) * norm.pdf(a, scale=spread))
 
     whole = quad(likelihood, -8, 6, epsabs=1e-13)[0]
-    mean = [quad(lambda a, s=s: s ** np.exp(a) * likelihood(a), -8, 6, epsabs=1e-13)[0] / whole for s in skeleton]
+    mean = [
+        quad(lambda a, s=s: s ** np.exp(a) * likelihood(a), -8, 6, epsabs=1e-13)[0] / whole for s in skeleton
+    ]
     found, beyond = crm_posterior(n[None], y[None], skeleton=skeleton, spread=spread, target=0.3)
     np.testing.assert_allclose(found[0], mean, atol=1e-6)
     assert (np.diff(beyond[0]) >= 0).all()
@@ -130,7 +142,9 @@ def test_the_model_neither_skips_doses_nor_goes_on_when_the_first_is_too_toxic()
 
 def test_skeleton_is_the_published_one():
     # getprior(0.05, 0.25, 3, 5) of dfcrm
-    np.testing.assert_allclose(skeleton_of(5, 0.25, half_width=0.05, guess=2), [0.08, 0.16, 0.25, 0.35, 0.46], atol=0.006)
+    np.testing.assert_allclose(
+        skeleton_of(5, 0.25, half_width=0.05, guess=2), [0.08, 0.16, 0.25, 0.35, 0.46], atol=0.006
+    )
 
 
 def test_a_target_without_meaning_is_refused():

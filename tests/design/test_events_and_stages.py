@@ -10,7 +10,8 @@ from twoarm.design.events import freedman_events, schoenfeld_events, schoenfeld_
 from twoarm.design.two_stage import operate, two_stage
 from twoarm.errors import DesignNumberError, NoTwoStageDesignError
 
-# Simon 1989, Table 1 (target - null = 0.20): null, target, alpha, beta -> optimal r1/n1 r/n EN, minimax the same
+# Simon 1989, Table 1 (target - null = 0.20): null, target, alpha, beta -> optimal r1/n1 r/n EN, minimax the
+# same
 PRINTED = [
     (0.05, 0.25, 0.05, 0.20, (0, 9, 2, 17, 12.0), (0, 12, 2, 16, 13.8)),
     (0.10, 0.30, 0.05, 0.20, (1, 10, 5, 29, 15.0), (1, 15, 5, 25, 19.5)),

@@ -44,14 +44,28 @@ def plan(name, folder, **how):
 def test_a_plan_leaves_its_tables_and_a_page(tmp_path):
     steps = []
     found = plan(
-        "marslight-11", tmp_path, design="three_looks", vary=["n=300:600:300"], progress=lambda *told: steps.append(told)
+        "marslight-11",
+        tmp_path,
+        design="three_looks",
+        vary=["n=300:600:300"],
+        progress=lambda *told: steps.append(told),
     )
     own = found.set_index(["scenario", "quantity"])["value"]
     assert 0 <= own["as planned", "power"] <= 1
     assert own["n = 300", "final_events"] == pytest.approx(215, abs=5)
-    assert own["as planned", "efficacy_1"] + own["as planned", "efficacy_2"] + own["as planned", "efficacy_3"] == pytest.approx(own["as planned", "power"])
+    assert own["as planned", "efficacy_1"] + own["as planned", "efficacy_2"] + own[
+        "as planned", "efficacy_3"
+    ] == pytest.approx(own["as planned", "power"])
     names = {path.name for path in tmp_path.iterdir()}
-    assert {"report.html", "operating.csv", "boundaries.csv", "inputs.csv", "ratios.csv", "pool", "result.json"} <= names
+    assert {
+        "report.html",
+        "operating.csv",
+        "boundaries.csv",
+        "inputs.csv",
+        "ratios.csv",
+        "pool",
+        "result.json",
+    } <= names
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "The three things that most change the answer" in page
     assert "Not exact where" in page
@@ -185,13 +199,24 @@ def test_designs_say_what_they_lack(tmp_path):
     path = written(tmp_path, "three_looks", ('kind = "comparison"', 'kind = "two_stage"'))
     with pytest.raises(DesignKindError, match="rates"):
         read_design(path)
-    path = written(tmp_path, "one_analysis", ('kind = "comparison"', 'kind = "comparison"\ncontrol = "placebo"'))
+    path = written(
+        tmp_path, "one_analysis", ('kind = "comparison"', 'kind = "comparison"\ncontrol = "placebo"')
+    )
     with pytest.raises(DesignArmError, match='"placebo" as control'):
         check_design(read_design(path), read_protocol("marslight_11"))
 
 
 @pytest.mark.parametrize(
-    "name", ["one_analysis", "three_looks", "two_looks_pocock", "simon_response", "one_arm_response", "first_in_human", "basket_response"]
+    "name",
+    [
+        "one_analysis",
+        "three_looks",
+        "two_looks_pocock",
+        "simon_response",
+        "one_arm_response",
+        "first_in_human",
+        "basket_response",
+    ],
 )
 def test_every_design_of_the_library_is_one(name):
     assert read_design(name).name == name

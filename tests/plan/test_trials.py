@@ -8,13 +8,13 @@ import pytest
 from tests.plan.invented import ask, course, pool
 from tests.trial.stand_in import advance, biology, people
 
+from twoarm.design.boundaries import efficacy_boundary, with_futility
+from twoarm.design.card import Limiting
+from twoarm.design.events import schoenfeld_power
 from twoarm.errors import EmptyStratumError
 from twoarm.plan.operate import conduct_many, pool_error, ratios_over_time, summarize
 from twoarm.plan.pool import course_of, follow, record
 from twoarm.plan.trials import Drawn, draw_trials, event_day, happen, observe, scans_of
-from twoarm.design.boundaries import efficacy_boundary, with_futility
-from twoarm.design.card import Limiting
-from twoarm.design.events import schoenfeld_power
 from twoarm.trial.analyze import analyze
 from twoarm.trial.conduct import run_trial
 from twoarm.trial.cutoff import cut
@@ -104,7 +104,9 @@ def test_regions_enroll_at_their_own_speed():
     # the end T solves 10 T + 20 (T - 6) = 600 months' patients: T = 24
     assert asia.mean() == pytest.approx(240 / 600, abs=0.02)
     assert np.median(drawn.enrolled[:, -1]) == pytest.approx(24 * 365.25 / 12, abs=20)
-    nobody = setting._replace(enrollment=Enrollment(rate="30 1/month", regions={"moon": {"rate": "30 1/month"}}))
+    nobody = setting._replace(
+        enrollment=Enrollment(rate="30 1/month", regions={"moon": {"rate": "30 1/month"}})
+    )
     with pytest.raises(EmptyStratumError, match="moon"):
         draw_trials(draw, nobody, seed=2, chunk=0)
 
@@ -127,7 +129,7 @@ def conducted():
 
 
 def test_a_drawn_trial_is_cut_and_analyzed_as_a_simulated_one(conducted):
-    protocol, patients, outcomes, trials = conducted
+    _, patients, _, trials = conducted
     courses = {name: course_of(record(trial)) for name, trial in trials.items()}
     draw = np.random.default_rng(1)
     treated = draw.random(len(patients)) < 0.5
@@ -145,7 +147,9 @@ def test_a_drawn_trial_is_cut_and_analyzed_as_a_simulated_one(conducted):
 
     def mixed(one_table, other_table):
         own = pd.Series(treated, patients.index)
-        return pd.concat([one_table[one_table["patient"].map(own)], other_table[~other_table["patient"].map(own)]])
+        return pd.concat(
+            [one_table[one_table["patient"].map(own)], other_table[~other_table["patient"].map(own)]]
+        )
 
     happened_to = new.patients.where(pd.Series(treated, patients.index), old.patients)
     # a column of both kinds of words keeps its own

@@ -56,7 +56,9 @@ def test_hazard_ratio_and_its_error_are_those_of_lifelines(trials):
         for row in range(TRIALS):
             one = hazard_ratio(days[row], events[row], treated[row], None if given is None else given[row])
             assert np.exp(found.log_ratio[row]) == pytest.approx(one[0], rel=1e-6)
-            assert np.exp(found.log_ratio[row] + 1.959963985 * found.error[row]) == pytest.approx(one[2], rel=1e-6)
+            assert np.exp(found.log_ratio[row] + 1.959963985 * found.error[row]) == pytest.approx(
+                one[2], rel=1e-6
+            )
 
 
 def test_hazard_ratio_of_a_period_is_that_of_a_model_with_late_entry(trials):
@@ -69,7 +71,9 @@ def test_hazard_ratio_of_a_period_is_that_of_a_model_with_late_entry(trials):
         table = pd.DataFrame(
             {"day": d, "event": events[row] & (days[row] <= 30), "treated": treated[row] * 1.0, "entry": 10.0}
         )
-        fit = CoxPHFitter().fit(table[table["day"] > 10], "day", "event", entry_col="entry", fit_options={"precision": 1e-12})
+        fit = CoxPHFitter().fit(
+            table[table["day"] > 10], "day", "event", entry_col="entry", fit_options={"precision": 1e-12}
+        )
         assert found.log_ratio[row] == pytest.approx(float(fit.params_["treated"]), rel=1e-5)
 
 
@@ -110,7 +114,9 @@ def test_who_is_not_in_the_analysis_changes_nothing(trials):
 
 
 def test_groups_that_events_separate_have_no_ratio():
-    found = hazard_ratios(risk_sets(np.array([[1.0, 2, 3, 4]]), np.array([[1, 1, 0, 0]]), np.array([[1, 1, 0, 0]])))
+    found = hazard_ratios(
+        risk_sets(np.array([[1.0, 2, 3, 4]]), np.array([[1, 1, 0, 0]]), np.array([[1, 1, 0, 0]]))
+    )
     assert np.isnan(found.log_ratio[0])
 
 

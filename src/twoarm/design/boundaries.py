@@ -17,6 +17,7 @@ from scipy.special import ndtr, ndtri
 from twoarm.errors import DesignNumberError, LookOrderError, NoBoundaryError
 
 Spending = Literal["obrien_fleming", "pocock", "hwang_shih_decani", "power"]
+Numbers = Sequence[float] | np.ndarray
 Classic = Literal["obrien_fleming", "pocock"]
 
 _NODES = 256
@@ -55,7 +56,9 @@ class Crossings(NamedTuple):
     lower: np.ndarray
 
 
-def spend(share: np.ndarray | float, alpha: float, how: Spending, parameter: float | None = None) -> np.ndarray:
+def spend(
+    share: np.ndarray | float, alpha: float, how: Spending, parameter: float | None = None
+) -> np.ndarray:
     """Error spent when a share of the information is there.
 
     Parameters
@@ -97,7 +100,9 @@ def spend(share: np.ndarray | float, alpha: float, how: Spending, parameter: flo
         return np.asarray(alpha * np.log1p((np.e - 1) * t))
     if parameter is None:
         raise DesignNumberError(
-            what=f"the parameter of {how} spending", value=None, rule="The family needs one. Give `parameter`."
+            what=f"the parameter of {how} spending",
+            value=None,
+            rule="The family needs one. Give `parameter`.",
         )
     if how == "power":
         return np.asarray(alpha * t**parameter)
@@ -107,7 +112,11 @@ def spend(share: np.ndarray | float, alpha: float, how: Spending, parameter: flo
 
 
 def crossing(
-    information: Sequence[float], upper: Sequence[float], lower: Sequence[float] | None = None, *, drift: float = 0.0
+    information: Numbers,
+    upper: Numbers,
+    lower: Numbers | None = None,
+    *,
+    drift: float = 0.0,
 ) -> Crossings:
     """Probability to cross each boundary first at each look.
 
@@ -132,8 +141,8 @@ def crossing(
 
     Notes
     -----
-    B_k = z_k sqrt(t_k) is a Brownian motion with drift; f_k(x) = integral of f_{k-1}(y) phi((x - y - drift dt) /
-    sqrt(dt)) / sqrt(dt) over the continuation region of look k-1.
+    B_k = z_k sqrt(t_k) is a Brownian motion with drift; f_k(x) = integral of f_{k-1}(y) phi((x - y - drift
+    dt) / sqrt(dt)) / sqrt(dt) over the continuation region of look k-1.
 
     References
     ----------
@@ -230,7 +239,7 @@ def classic_inflation(looks: int, alpha: float, power: float, how: Classic) -> f
 
 
 def efficacy_boundary(
-    information: Sequence[float], alpha: float, how: Spending, *, parameter: float | None = None
+    information: Numbers, alpha: float, how: Spending, *, parameter: float | None = None
 ) -> Boundaries:
     """Upper boundary that spends a one-sided error as a function says; no stop for futility.
 
@@ -300,8 +309,8 @@ def with_futility(
     Returns
     -------
     Boundaries
-        `drift` is the mean of the final z at which the power is 1 - `beta`; its square over that of one analysis
-        is the inflation of the size.
+        `drift` is the mean of the final z at which the power is 1 - `beta`; its square over that of one
+        analysis is the inflation of the size.
 
     Raises
     ------
@@ -329,7 +338,9 @@ def with_futility(
         if not binding:
             break
         whole = float(efficacy.spent[-1]) if alpha is None else alpha
-        again = _upper_given(efficacy.information, lower, spend(efficacy.information, whole, efficacy_how, efficacy_parameter))
+        again = _upper_given(
+            efficacy.information, lower, spend(efficacy.information, whole, efficacy_how, efficacy_parameter)
+        )
         moved, upper = float(np.abs(again - upper).max()), again
         if moved < 1e-7:
             break
@@ -435,7 +446,7 @@ def _rule() -> tuple[np.ndarray, np.ndarray]:
     return np.polynomial.legendre.leggauss(_NODES)
 
 
-def _checked(information: Sequence[float]) -> np.ndarray:
+def _checked(information: Numbers) -> np.ndarray:
     times = np.asarray(information, float)
     if times.size == 0 or times[0] <= 0 or (np.diff(times) <= 0).any() or abs(times[-1] - 1) > 1e-9:
         raise LookOrderError(design="the boundaries", looks=list(times))
@@ -444,4 +455,6 @@ def _checked(information: Sequence[float]) -> np.ndarray:
 
 def _check_error(value: float, what: str) -> None:
     if not 0 < value < 1:
-        raise DesignNumberError(what=what, value=value, rule="It must lie between 0 and 1. Give, as an example, 0.025.")
+        raise DesignNumberError(
+            what=what, value=value, rule="It must lie between 0 and 1. Give, as an example, 0.025."
+        )

@@ -105,8 +105,8 @@ class Design(Card):
     Attributes
     ----------
     kind : {"comparison", "single_arm", "two_stage", "escalation", "basket"}
-        Two arms by a log-rank test, with or without looks on the way; response in one arm; Simon's two stages;
-        doses one after another; the same arm in several diseases.
+        Two arms by a log-rank test, with or without looks on the way; response in one arm; Simon's two
+        stages; doses one after another; the same arm in several diseases.
     protocol : str
         Name or path; "" for a design that fits any protocol.
     experimental, control : str
@@ -185,7 +185,13 @@ class Planned(Card):
     endpoint: str
 
 
-def check_design(design: Design, protocol: Protocol | None = None, *, patients: int | None = None, events: int | None = None) -> Planned:
+def check_design(
+    design: Design,
+    protocol: Protocol | None = None,
+    *,
+    patients: int | None = None,
+    events: int | None = None,
+) -> Planned:
     """Lay a design beside its protocol, and refuse what cannot be.
 
     Parameters
@@ -229,7 +235,10 @@ def check_design(design: Design, protocol: Protocol | None = None, *, patients: 
     }
     if design.kind == "comparison" and len(arms) == 1:
         raise DesignArmError(design=design.name, arm="", arms=arms, role="control")
-    for role, arm in [*chosen.items(), *(("a dose", arm) for arm in (design.escalation.arms if design.escalation else ()))]:
+    for role, arm in [
+        *chosen.items(),
+        *(("a dose", arm) for arm in (design.escalation.arms if design.escalation else ())),
+    ]:
         if arm and arm not in protocol.arms:
             raise DesignArmError(design=design.name, arm=arm, arms=arms, role=role)
     planned = protocol.enrollment.patients
@@ -252,7 +261,9 @@ def check_design(design: Design, protocol: Protocol | None = None, *, patients: 
     )
 
 
-def _looks(design: Design, protocol: Protocol, size: int, planned: int, events: int | None) -> tuple[int, ...]:
+def _looks(
+    design: Design, protocol: Protocol, size: int, planned: int, events: int | None
+) -> tuple[int, ...]:
     """Events of each look."""
     final = events or (protocol.follow_up.events and -(-protocol.follow_up.events * size // planned))
     if design.sequential is not None and design.sequential.events and not events:
@@ -272,7 +283,7 @@ def _looks(design: Design, protocol: Protocol, size: int, planned: int, events: 
     if any(share >= 1 for share in shares[:-1]):
         place = next(place for place, share in enumerate(shares) if share >= 1)
         raise LookAfterEndError(
-            design=design.name, look=place + 1, events=int(round(shares[place] * final)), final=final
+            design=design.name, look=place + 1, events=round(shares[place] * final), final=final
         )
     rising = all(a < b for a, b in zip((0.0, *shares), shares, strict=False))
     if not shares or not rising or abs(shares[-1] - 1) > 1e-9:

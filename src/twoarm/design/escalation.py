@@ -1,4 +1,4 @@
-"""Dose escalation: 3+3, the Bayesian optimal interval, and a continual reassessment model, many trials at once.
+"""Dose escalation, many trials at once: 3+3, the Bayesian optimal interval, a reassessment model.
 
 A trial sees toxicity as `draws`: whether the next patient of a dose has a dose-limiting event. Whose patients
 they are, invented with a probability or drawn from virtual patients, is not asked here.
@@ -61,7 +61,10 @@ def three_plus_three(draws: np.ndarray) -> Escalated:
     """
     trials, doses, _ = draws.shape
     n, y = np.zeros((trials, doses), int), np.zeros((trials, doses), int)
-    dose, ceiling = np.zeros(trials, int), np.full(trials, doses)  # doses at or above the ceiling are too toxic
+    dose, ceiling = (
+        np.zeros(trials, int),
+        np.full(trials, doses),
+    )  # doses at or above the ceiling are too toxic
     going, chosen = np.ones(trials, bool), np.full(trials, -1)
     row = np.arange(trials)
     while going.any():
@@ -130,7 +133,9 @@ def boin_interval(target: float, *, low: float = 0.6, high: float = 1.4) -> Inte
     return Interval(float(escalate), float(reduce))
 
 
-def boin(draws: np.ndarray, *, target: float, cohort: int, most: int, certainty: float, start: int = 0) -> Escalated:
+def boin(
+    draws: np.ndarray, *, target: float, cohort: int, most: int, certainty: float, start: int = 0
+) -> Escalated:
     """Conduct trials by the Bayesian optimal interval.
 
     Parameters
@@ -330,8 +335,8 @@ def isotonic_choice(
 
     Notes
     -----
-    Weighted least squares among rising sequences, weights the inverse variances of Beta(0.05 + y, 0.05 + n - y);
-    of doses equally near, the higher one if both lie below the target, else the lower one.
+    Weighted least squares among rising sequences, weights the inverse variances of Beta(0.05 + y, 0.05 + n -
+    y); of doses equally near, the higher one if both lie below the target, else the lower one.
 
     References
     ----------
@@ -354,7 +359,7 @@ def isotonic_choice(
 
 
 def _isotonic(rate: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Rising least-squares fit of each row: the largest of the smallest weighted means over blocks around it."""
+    """Rising least-squares fit of each row: the largest of the smallest means over blocks around it."""
     doses = rate.shape[1]
     sums = np.concatenate([np.zeros((len(rate), 1)), np.cumsum(rate * weight, axis=1)], axis=1)
     mass = np.concatenate([np.zeros((len(rate), 1)), np.cumsum(weight, axis=1)], axis=1)

@@ -9,7 +9,9 @@ from scipy.special import ndtr, ndtri
 from twoarm.errors import DesignNumberError
 
 
-def schoenfeld_events(hazard_ratio: float, *, alpha: float = 0.025, power: float = 0.9, share: float = 0.5) -> float:
+def schoenfeld_events(
+    hazard_ratio: float, *, alpha: float = 0.025, power: float = 0.9, share: float = 0.5
+) -> float:
     """Events that a log-rank test needs for a hazard ratio.
 
     Parameters
@@ -50,7 +52,9 @@ def schoenfeld_events(hazard_ratio: float, *, alpha: float = 0.025, power: float
     return float((ndtri(1 - alpha) + ndtri(power)) ** 2 / (share * (1 - share) * math.log(hazard_ratio) ** 2))
 
 
-def freedman_events(hazard_ratio: float, *, alpha: float = 0.025, power: float = 0.9, share: float = 0.5) -> float:
+def freedman_events(
+    hazard_ratio: float, *, alpha: float = 0.025, power: float = 0.9, share: float = 0.5
+) -> float:
     """Events by Freedman's formula, which does not rest on small differences.
 
     Parameters
@@ -85,10 +89,14 @@ def freedman_events(hazard_ratio: float, *, alpha: float = 0.025, power: float =
     """
     _check(hazard_ratio, alpha, power, share)
     k = share / (1 - share)
-    return float((ndtri(1 - alpha) + ndtri(power)) ** 2 * (1 + k * hazard_ratio) ** 2 / (k * (1 - hazard_ratio) ** 2))
+    return float(
+        (ndtri(1 - alpha) + ndtri(power)) ** 2 * (1 + k * hazard_ratio) ** 2 / (k * (1 - hazard_ratio) ** 2)
+    )
 
 
-def schoenfeld_power(hazard_ratio: float, events: float, *, alpha: float = 0.025, share: float = 0.5) -> float:
+def schoenfeld_power(
+    hazard_ratio: float, events: float, *, alpha: float = 0.025, share: float = 0.5
+) -> float:
     """Power of a log-rank test with so many events.
 
     Parameters
@@ -118,7 +126,7 @@ def schoenfeld_power(hazard_ratio: float, events: float, *, alpha: float = 0.025
 
 def _check(hazard_ratio: float, alpha: float, power: float, share: float) -> None:
     if not (hazard_ratio > 0 and hazard_ratio != 1):
-        rule = "It must be above 0 and not 1: no number of events shows that there is no difference. Give, as 0.7."
+        rule = "It must be above 0 and not 1, for which no number is enough. Give, as an example, 0.7."
         raise DesignNumberError(what="the hazard ratio", value=hazard_ratio, rule=rule)
     for what, value in (("alpha", alpha), ("the power", power), ("the share of a group", share)):
         if not 0 < value < 1:

@@ -84,7 +84,9 @@ def two_stage(
     (1, 10, 5, 29, 15.0)
     """
     if not 0 < null < target < 1:
-        rule = "They must be above 0, below 1, and the null below the target. Give, as an example, 0.1 and 0.3."
+        rule = (
+            "They must be above 0, below 1, and the null below the target. Give, as an example, 0.1 and 0.3."
+        )
         raise DesignNumberError(what="the null and the target rate", value=f"{null} and {target}", rule=rule)
     best: tuple[tuple[float, float], TwoStage] | None = None
     for n in range(2, most + 1):
@@ -127,9 +129,7 @@ def operate(first: int, stop_at: int, patients: int, fail_at: int, rate: float) 
     return float(accept), float(binom.cdf(stop_at, first, rate))
 
 
-def _of_size(
-    n: int, longest: int, null: float, target: float, alpha: float, power: float
-) -> list[TwoStage]:
+def _of_size(n: int, longest: int, null: float, target: float, alpha: float, power: float) -> list[TwoStage]:
     """Best design for each size of the first stage."""
     found = []
     for first in range(1, longest + 1):

@@ -102,7 +102,11 @@ class DesignKindError(TwoarmError, ValueError):
     """A part of a design is missing that its kind needs, or is there and has no meaning in it."""
 
     def __init__(self, *, design: str, kind: str, part: str, needed: bool) -> None:
-        rule = f'has no table "{part}", which this kind needs. Add' if needed else f'has a table "{part}", which this kind does not use. Remove'
+        rule = (
+            f'has no table "{part}", which this kind needs. Add'
+            if needed
+            else f'has a table "{part}", which this kind does not use. Remove'
+        )
         super().__init__(f"design {design} of kind {kind} {rule} [{part}], or change `kind`.")
 
 
@@ -155,6 +159,3 @@ class OtherPlanError(TwoarmError, ValueError):
             f"{folder} holds virtual patients made with another {', '.join(changed)}. Trials of one plan are drawn from "
             "one set of patients. Choose another --out, or remove the folder."
         )
-
-
-__all__ = [name for name in dir() if name.endswith("Error") and name != "TwoarmError"]

@@ -1,4 +1,4 @@
-"""A plan in pictures: power and assurance, boundaries and stops, hazard ratios over time, what moves the answer."""
+"""A plan in pictures: power, boundaries and stops, hazard ratios over time, what moves the answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def power_curve(points: pd.DataFrame, axis: str, *, planned: float | None = None, width: float = FULL_WIDTH) -> Figure:
+def power_curve(
+    points: pd.DataFrame, axis: str, *, planned: float | None = None, width: float = FULL_WIDTH
+) -> Figure:
     """Power and expected duration against one input.
 
     Parameters
@@ -52,15 +54,15 @@ def power_curve(points: pd.DataFrame, axis: str, *, planned: float | None = None
     with styled():
         figure = new_figure(width, 3.1)
         left, right = figure.subplots(1, 2)
-        for _, line in points.groupby("draw"):
-            line = line.sort_values("x")
+        for _, line in points.sort_values("x").groupby("draw"):
             left.plot(line["x"], 100 * line["power"], color=RULE, linewidth=0.9, zorder=1)
         mean = points.groupby("x")[["power", "months"]].mean().reset_index()
         left.plot(mean["x"], 100 * mean["power"], color=EXPERIMENTAL, marker="o", markersize=4, zorder=3)
         left.set_title("Power, %")
         left.set_ylim(0, 102)
         end = mean.iloc[-1]
-        _say(left, end["x"], 100 * end["power"], "assurance", EXPERIMENTAL)
+        low = end["power"] < 0.2
+        _say(left, end["x"], 100 * end["power"], "assurance", EXPERIMENTAL, above=low, side="right")
         right.plot(mean["x"], mean["months"], color=CONTROL, marker="o", markersize=4)
         right.set_title("Expected months to the decision")
         right.set_ylim(bottom=0)
@@ -97,10 +99,10 @@ def boundaries(table: pd.DataFrame, stops: pd.DataFrame, *, width: float = FULL_
         known = np.isfinite(futile)
         if known[:-1].any():
             left.plot(at[known], futile[known], color=CONTROL, marker="o", markersize=4)
-            _say(left, at[known][0], futile[known][0], "futile above", CONTROL, above=True)
+            _say(left, at[known][0], futile[known][0], "futile above", CONTROL, above=True, side="left")
         low, high = float(table["hazard_ratio"].min()), float(np.nanmax(np.append(futile, 1.0)))
         left.set_ylim(low - 0.12 * (high - low) - 0.02, high + 0.2 * (high - low))
-        _say(left, at[0], table["hazard_ratio"].iloc[0], "efficacy below", EXPERIMENTAL)
+        _say(left, at[0], table["hazard_ratio"].iloc[0], "efficacy below", EXPERIMENTAL, side="left")
         left.set_title("Observed hazard ratio at the boundary")
         left.set_xlabel("Events")
         left.set_xticks(at)
@@ -111,7 +113,14 @@ def boundaries(table: pd.DataFrame, stops: pd.DataFrame, *, width: float = FULL_
         for column, shift in (("efficacy", -0.19), ("futility", 0.19)):
             for spot, share in zip(place, stops[column], strict=True):
                 if share >= 0.005:
-                    right.text(spot + shift, 100 * share + 1, f"{100 * share:.0f}", ha="center", fontsize=7.5, color=MUTED)
+                    right.text(
+                        spot + shift,
+                        100 * share + 1,
+                        f"{100 * share:.0f}",
+                        ha="center",
+                        fontsize=7.5,
+                        color=MUTED,
+                    )
         right.set_xticks(place, [f"look {look}" for look in stops["look"]])
         right.set_title("Trials that stop at each look, %")
         right.set_ylim(0, max(10.0, 118 * float(stops[["efficacy", "futility"]].to_numpy().max())))
@@ -139,7 +148,9 @@ def ratio_over_time(table: pd.DataFrame, *, endpoint: str, width: float = FULL_W
         figure = new_figure(width, 3.1)
         left, right = figure.subplots(1, 2, sharey=True)
         mature = table[table["kind"] == "calendar"].sort_values("month")
-        left.fill_between(mature["month"], mature["low"], mature["high"], color=tint(EXPERIMENTAL, 0.18), linewidth=0)
+        left.fill_between(
+            mature["month"], mature["low"], mature["high"], color=tint(EXPERIMENTAL, 0.18), linewidth=0
+        )
         left.plot(mature["month"], mature["middle"], color=EXPERIMENTAL)
         left.set_title(f"Hazard ratio of {endpoint} at a data cut")
         left.set_xlabel("Months since the trial opened")
@@ -156,7 +167,11 @@ def ratio_over_time(table: pd.DataFrame, *, endpoint: str, width: float = FULL_W
         shown = table[["low", "high"]].to_numpy(float)
         shown = shown[np.isfinite(shown) & (shown > 0)]
         low, high = max(shown.min(), 0.2), min(shown.max(), 5.0)
-        ticks = [tick for tick in (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 3.0, 5.0) if low * 0.95 <= tick <= high * 1.05]
+        ticks = [
+            tick
+            for tick in (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 3.0, 5.0)
+            if low * 0.95 <= tick <= high * 1.05
+        ]
         left.set_ylim(low * 0.93, high * 1.07)
         left.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         left.set_yticks([], minor=True)
@@ -164,7 +179,12 @@ def ratio_over_time(table: pd.DataFrame, *, endpoint: str, width: float = FULL_W
 
 
 def pool_survival(
-    table: pd.DataFrame, *, endpoint: str, months: float, names: Mapping[str, str] | None = None, width: float = 5.6
+    table: pd.DataFrame,
+    *,
+    endpoint: str,
+    months: float,
+    names: Mapping[str, str] | None = None,
+    width: float = FULL_WIDTH,
 ) -> Figure:
     """Survival of the whole pool in each arm; median of the draws and the 90 % between them.
 
@@ -195,7 +215,13 @@ def pool_survival(
         ends = []
         for arm in arms:
             line = shown[shown["arm"] == arm]
-            axes.fill_between(line["month"], 100 * line["low"], 100 * line["high"], color=tint(colors[arm], 0.16), linewidth=0)
+            axes.fill_between(
+                line["month"],
+                100 * line["low"],
+                100 * line["high"],
+                color=tint(colors[arm], 0.16),
+                linewidth=0,
+            )
             axes.plot(line["month"], 100 * line["middle"], color=colors[arm])
             ends.append(100 * float(line["middle"].iloc[-1]))
         for arm, y in zip(arms, spread(ends, 7.0), strict=True):
@@ -251,13 +277,16 @@ def moved_inputs(table: pd.DataFrame, *, planned: float, width: float = FULL_WID
     return figure
 
 
-def picked_doses(table: pd.DataFrame, *, names: Mapping[str, str], rules: Mapping[str, str], width: float = FULL_WIDTH) -> Figure:
+def picked_doses(
+    table: pd.DataFrame, *, names: Mapping[str, str], rules: Mapping[str, str], width: float = FULL_WIDTH
+) -> Figure:
     """How often each rule recommends each dose, beside the toxicity of the doses.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        ``rule``, ``dose`` ("" for none), ``picked``, ``toxicity``, ``toxicity_low``, ``toxicity_high`` (0 to 1).
+        ``rule``, ``dose`` ("" for none), ``picked``, ``toxicity``, ``toxicity_low``,
+        ``toxicity_high`` (0 to 1).
     names, rules : mapping of str to str
         What to call doses and rules.
     width : float
@@ -273,7 +302,13 @@ def picked_doses(table: pd.DataFrame, *, names: Mapping[str, str], rules: Mappin
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.7))
         first = table[(table["rule"] == table["rule"].iloc[0]) & (table["dose"] != "")]
         place = np.arange(len(first))
-        left.vlines(place, 100 * first["toxicity_low"], 100 * first["toxicity_high"], color=tint(CONTROL, 0.4), linewidth=4)
+        left.vlines(
+            place,
+            100 * first["toxicity_low"],
+            100 * first["toxicity_high"],
+            color=tint(CONTROL, 0.4),
+            linewidth=4,
+        )
         left.plot(place, 100 * first["toxicity"], "o", color=CONTROL, markersize=5)
         left.set_xticks(place, [names.get(dose, dose) for dose in first["dose"]])
         left.set_title("Dose-limiting events, % of patients")
@@ -282,7 +317,9 @@ def picked_doses(table: pd.DataFrame, *, names: Mapping[str, str], rules: Mappin
         step = 0.8 / len(rules)
         for number, (rule, part) in enumerate(table.groupby("rule", sort=False)):
             spots = np.arange(len(doses)) + (number - (len(rules) - 1) / 2) * step
-            right.bar(spots, 100 * part["picked"], width=0.9 * step, color=colors[str(rule)], label=rules[str(rule)])
+            right.bar(
+                spots, 100 * part["picked"], width=0.9 * step, color=colors[str(rule)], label=rules[str(rule)]
+            )
         right.set_xticks(np.arange(len(doses)), [names.get(dose, dose) if dose else "none" for dose in doses])
         right.set_title("Trials that recommend the dose, %")
         right.set_ylim(0, max(10.0, 125 * float(table["picked"].max())))
@@ -292,7 +329,9 @@ def picked_doses(table: pd.DataFrame, *, names: Mapping[str, str], rules: Mappin
     return figure
 
 
-def _say(axes: Axes, x: float, y: float, text: str, color: str, *, above: bool = False) -> None:
+def _say(
+    axes: Axes, x: float, y: float, text: str, color: str, *, above: bool = False, side: str = "center"
+) -> None:
     axes.annotate(
         text,
         (x, y),
@@ -300,5 +339,5 @@ def _say(axes: Axes, x: float, y: float, text: str, color: str, *, above: bool =
         textcoords="offset points",
         color=color,
         fontsize=8,
-        ha="center",
+        ha=side,
     )

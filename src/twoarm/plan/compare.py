@@ -131,7 +131,7 @@ def compare_arms(
         means = found.groupby("quantity")["value"].mean()
         moved.append((name, setting, means["power"], means["months"]))
     moved += _cards(operating)
-    drift = pool_error(pools[0], *(pools[0].arms[arm] for arm in arms), ask, seed=asked.seed)
+    drift = pool_error(pools[0], pools[0].arms[arms[0]], pools[0].arms[arms[1]], ask, seed=asked.seed)
     facts = {
         "pool_error": drift,
         "until_months": ask.until / MONTH,
@@ -154,7 +154,7 @@ def compare_arms(
 def ask_of(
     asked: Asked, scenario: Scenario, pools: Sequence[Pool], arms: tuple[str, str], until: float | None = None
 ) -> Ask:
-    """What a scenario asks of its trials.
+    """Say what a scenario asks of its trials.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def ask_of(
     )
     usual, reach = 0, 0.0
     for pool in pools:
-        found, longest = _pilot(pool, *(pool.arms[arm] for arm in arms), ask, asked.seed)
+        found, longest = _pilot(pool, pool.arms[arms[0]], pool.arms[arms[1]], ask, asked.seed)
         usual, reach = max(usual, found), max(reach, longest)
     if usual < ask.events[-1] and not scenario.values:
         raise EventsOutOfReachError(
@@ -222,7 +222,7 @@ def planned_of(asked: Asked, scenario: Scenario) -> Planned:
 
 
 def inputs_of(asked: Asked) -> list[tuple[str, str, Scenario]]:
-    """Inputs that are moved one at a time, each down and up.
+    """List the inputs that are moved one at a time, each down and up.
 
     Parameters
     ----------
@@ -289,7 +289,9 @@ def _operate(
             pool, pool.arms[arms[0]], pool.arms[arms[1]], ask, replicates=trials, seed=asked.seed
         )
         said = summarize(found, len(ask.events), ask.alpha)
-        said |= {name: float(value) for name, value in scenario.values.items() if isinstance(value, int | float)}
+        said |= {
+            name: float(value) for name, value in scenario.values.items() if isinstance(value, int | float)
+        }
         rows += [(scenario.label, pool.draw, name, value) for name, value in said.items()]
     return pd.DataFrame(rows, columns=["scenario", "draw", "quantity", "value"])
 
@@ -303,7 +305,7 @@ def _pilot(pool: Pool, experimental: Course, control: Course, ask: Ask, seed: in
     cutoff = event_day(drawn, happened, ask.events[-1])
     seen = np.minimum(cutoff[:, None] - drawn.enrolled, happened.until)
     longest = [np.where(group, seen, 0.0).max(axis=1) for group in (drawn.treated, ~drawn.treated)]
-    return usual, float(np.quantile(np.minimum(*longest), 0.02))
+    return usual, float(np.quantile(np.minimum(longest[0], longest[1]), 0.02))
 
 
 def _null(pool: Pool, arms: tuple[str, str], ask: Ask, trials: int, seed: int) -> pd.DataFrame:
@@ -329,9 +331,7 @@ def _ratios(pools: Sequence[Pool], arms: tuple[str, str], ask: Ask, seed: int) -
     # the median day of a cut differs from draw to draw: cuts are matched by their order
     found["step"] = found.groupby("kind")["month"].transform(lambda months: months.rank(method="dense"))
     calendar = found["kind"] == "calendar"
-    found.loc[calendar, "step"] = np.tile(
-        np.repeat(np.arange(12), each), len(pools)
-    )[: int(calendar.sum())]
+    found.loc[calendar, "step"] = np.tile(np.repeat(np.arange(12), each), len(pools))[: int(calendar.sum())]
     groups = found.groupby(["kind", "start", "step"])
     table = pd.DataFrame(
         {
@@ -402,7 +402,9 @@ def _boundary_table(ask: Ask, planned: Planned) -> pd.DataFrame:
             "efficacy": bounds.efficacy,
             "futility": bounds.futility,
             "hazard_ratio": np.exp(-bounds.efficacy * error),
-            "futile_hazard_ratio": np.where(np.isinf(bounds.futility), np.nan, np.exp(-bounds.futility * error)),
+            "futile_hazard_ratio": np.where(
+                np.isinf(bounds.futility), np.nan, np.exp(-bounds.futility * error)
+            ),
             "p": ndtr(-bounds.efficacy),
             "chance": under_null,
         }

@@ -1,8 +1,9 @@
-"""What a design does: trials drawn from pools, looked at as the design says, stopped where it says; summaries."""
+"""What a design does: trials drawn from pools, looked at and stopped as it says; summaries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -144,8 +145,8 @@ def conduct_many(
     -------
     DataFrame, one row a trial
         `rejected`, `futile`, `look` (that stopped it, from 1), `day` and `enrolled` at the stop, `events`,
-        `log_ratio` (of the Cox model) and `error` at the stop; at the final analysis whether stopped before or
-        not: `final_day`, `final_events`, `z_log_rank`, `z_late` (weight (0, 1) of Fleming and Harrington),
+        `log_ratio` (of the Cox model) and `error` at the stop; at the final analysis whether stopped before
+        or not: `final_day`, `final_events`, `z_log_rank`, `z_late` (weight (0, 1) of Fleming and Harrington),
         `z_mean` (restricted mean), `mean_gain` [day], `final_log_ratio`, `median_experimental`,
         `median_control` [day]. A positive z favors the experimental arm.
     """
@@ -194,7 +195,7 @@ def ratios_over_time(
             sets = risk_sets(*observe(drawn, happened, share * final, scans), drawn.treated)
             ratio = np.exp(hazard_ratios(sets).log_ratio)
             rows.append(_ratios(label, "calendar", share * float(np.median(final)) / MONTH, 0.0, ratio))
-        for start, end in zip(_PERIODS, _PERIODS[1:], strict=False):
+        for start, end in pairwise(_PERIODS):
             found = hazard_ratios(sets, between=(start * MONTH, end * MONTH))
             rows.append(_ratios(label, "period", end, start, np.exp(found.log_ratio)))
     return pd.concat(rows, ignore_index=True)
@@ -244,8 +245,10 @@ def summarize(trials: pd.DataFrame, looks: int, alpha: float) -> dict[str, float
     return found
 
 
-def pool_error(pool: Pool, experimental: Course, control: Course, ask: Ask, *, seed: int, again: int = 40) -> float:
-    """Standard error of the pool's own log hazard ratio: what a pool of this size holds by chance.
+def pool_error(
+    pool: Pool, experimental: Course, control: Course, ask: Ask, *, seed: int, again: int = 40
+) -> float:
+    """Estimate the standard error of the pool's own log hazard ratio.
 
     Parameters
     ----------
@@ -274,7 +277,9 @@ def pool_error(pool: Pool, experimental: Course, control: Course, ask: Ask, *, s
         )
         happened = happen(one, experimental, control, ask.endpoint)
         cutoff = np.full(1, float(ask.until) * 2)
-        found.append(float(hazard_ratios(risk_sets(*observe(one, happened, cutoff), one.treated)).log_ratio[0]))
+        found.append(
+            float(hazard_ratios(risk_sets(*observe(one, happened, cutoff), one.treated)).log_ratio[0])
+        )
     return float(np.nanstd(found, ddof=1))
 
 
@@ -292,7 +297,9 @@ def bootstrap(size: int, again: int, seed: int) -> Iterator[np.ndarray]:
         yield generator(seed, "plan, error of the pool", replicate=number).integers(size, size=size)
 
 
-def _looks(drawn: Drawn, happened: Happened, scans: np.ndarray | None, ask: Ask, overrule: bool) -> pd.DataFrame:
+def _looks(
+    drawn: Drawn, happened: Happened, scans: np.ndarray | None, ask: Ask, overrule: bool
+) -> pd.DataFrame:
     """Every look of a batch of trials."""
     trials, last = len(drawn.who), len(ask.events)
     strata = drawn.stratum if ask.stratified else None

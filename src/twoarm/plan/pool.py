@@ -1,6 +1,7 @@
 """The pool: virtual patients, each followed in each arm, from which trials are drawn.
 
-Nobody of the pool is lost to follow-up: that is drawn anew for each trial, as enrollment and randomization are.
+Nobody of the pool is lost to follow-up: that is drawn anew for each trial, as enrollment and randomization
+are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The answer for response rates and for escalation: exact where patients are alike by chance, simulated elsewhere."""
+"""The answer for response rates, exact, and for escalation, simulated."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def response_rate(course: Course, dropout: float) -> float:
     return float(np.exp(-dropout * course.response).mean())
 
 
-def plan_rates(planned: Planned, pools: Sequence[Pool], arm: str, dropout: float, *, label: str = "") -> pd.DataFrame:
+def plan_rates(
+    planned: Planned, pools: Sequence[Pool], arm: str, dropout: float, *, label: str = ""
+) -> pd.DataFrame:
     """Operating characteristics of a design on response, draw by draw.
 
     Parameters
@@ -53,13 +55,13 @@ def plan_rates(planned: Planned, pools: Sequence[Pool], arm: str, dropout: float
     Returns
     -------
     DataFrame
-        `scenario draw quantity value`: `rate`, `power` (accepts at this rate), `type_one`, `patients` (expected),
-        `early` (stops after the first stage), and the design's numbers.
+        `scenario draw quantity value`: `rate`, `power` (accepts at this rate), `type_one`, `patients`
+        (expected), `early` (stops after the first stage), and the design's numbers.
 
     Notes
     -----
-    Patients of a pool are drawn alike, so that the number of responses is binomial with the pool's rate: nothing
-    need be simulated.
+    Patients of a pool are drawn alike, so that the number of responses is binomial with the pool's rate:
+    nothing need be simulated.
 
     Raises
     ------
@@ -71,8 +73,14 @@ def plan_rates(planned: Planned, pools: Sequence[Pool], arm: str, dropout: float
     rows = []
     for pool in pools:
         rate = response_rate(pool.arms[arm], dropout)
-        said = _one_stage(rates, planned.patients, rate) if planned.design.kind == "single_arm" else _two(rates, rate)
-        rows += [(label or "as planned", pool.draw, name, value) for name, value in {"rate": rate, **said}.items()]
+        said = (
+            _one_stage(rates, planned.patients, rate)
+            if planned.design.kind == "single_arm"
+            else _two(rates, rate)
+        )
+        rows += [
+            (label or "as planned", pool.draw, name, value) for name, value in {"rate": rate, **said}.items()
+        ]
     return pd.DataFrame(rows, columns=["scenario", "draw", "quantity", "value"])
 
 
@@ -98,7 +106,9 @@ def escalate(rule: str, card: Escalation, draws: np.ndarray) -> escalation.Escal
     size = {"target": card.target, "cohort": card.cohort, "most": card.most, "certainty": card.certainty}
     if rule == "boin":
         return escalation.boin(draws, **size)  # type: ignore[arg-type]
-    skeleton = escalation.skeleton_of(len(card.arms), card.target, half_width=card.half_width, guess=card.guess - 1)
+    skeleton = escalation.skeleton_of(
+        len(card.arms), card.target, half_width=card.half_width, guess=card.guess - 1
+    )
     return escalation.crm(draws, skeleton=list(skeleton), spread=card.spread, **size)  # type: ignore[arg-type]
 
 

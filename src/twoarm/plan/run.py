@@ -121,7 +121,9 @@ def read_plan(
     if frozen:
         members = tuple(members_of(read_frozen(str(wanted)), draws, seed=seed))
     elif isinstance(wanted, str | Path | Population):
-        link = protocol.outcomes if isinstance(protocol.outcomes, Outcomes) else read_outcomes(protocol.outcomes)
+        link = (
+            protocol.outcomes if isinstance(protocol.outcomes, Outcomes) else read_outcomes(protocol.outcomes)
+        )
         one = wanted if isinstance(wanted, Population) else read_population(wanted)
         members = (Member(one, link, one.name),)
     else:
@@ -151,7 +153,9 @@ def claim(asked: Asked, folder: Path) -> None:
             "plan": protocol.name,
             "pool": asked.size,
             "seed": asked.seed,
-            "protocol": protocol.model_dump(mode="json", exclude={"enrollment", "follow_up", "randomization"}),
+            "protocol": protocol.model_dump(
+                mode="json", exclude={"enrollment", "follow_up", "randomization"}
+            ),
             "follow_up": protocol.follow_up.horizon,
             "limiting": _limiting(asked),
             "digests": {
@@ -159,7 +163,10 @@ def claim(asked: Asked, folder: Path) -> None:
                 **{f"member {each.label}": _digest_of(each) for each in asked.members},
                 **{name: read_molecule(name).digest for name in sorted(_molecules(protocol))},
             },
-            "versions": {"twoarm": twoarm.__version__, **{name: version(name) for name in ("numpy", "scipy")}},
+            "versions": {
+                "twoarm": twoarm.__version__,
+                **{name: version(name) for name in ("numpy", "scipy")},
+            },
         },
     )
 
@@ -214,12 +221,14 @@ def make_pools(
         prescribe(protocol)
     cards = {name: draw_cards(read_molecule(name), asked.draws, asked.seed) for name in _molecules(protocol)}
     varies = {
-        arm: any(read_molecule(name).is_ensemble for name in _molecules(protocol, arm)) for arm in protocol.arms
+        arm: any(read_molecule(name).is_ensemble for name in _molecules(protocol, arm))
+        for arm in protocol.arms
     }
     untreated = None if advance else partial(_untreated, asked.model, backend)
     members = len(asked.members)
     draws = asked.draws if members > 1 or any(varies[arm] for arm in arms) else 1
-    engine: Any = advance or partial(simulate, backend=backend)
+    how: Any = backend
+    engine: Any = advance or partial(simulate, backend=how)
     people = [
         draw_patients(member.population, n=asked.size, seed=asked.seed, untreated=untreated)
         for member in asked.members[: min(members, draws)]
@@ -245,7 +254,9 @@ def make_pools(
                 seed=asked.seed,
                 draws={name: _row(table, draw) for name, table in cards.items()},
                 limiting=limiting,
-                progress=partial(_tell, progress, f"patients, {arm}, draw {draw + 1} of {draws}", number, len(parts)),
+                progress=partial(
+                    _tell, progress, f"patients, {arm}, draw {draw + 1} of {draws}", number, len(parts)
+                ),
                 advance=engine,
             )
         _tell(progress, "patients", number, len(parts), 1.0)

@@ -108,7 +108,15 @@ def rates_page(asked: Asked, operating: pd.DataFrame, summary: pd.DataFrame) -> 
         )
         for name, row in wide.iterrows()
     ]
-    head = ("", "Response rate, 90 % of draws", "Accepts", "Type I error", "Power at target", "Expected patients", "Stops early")
+    head = (
+        "",
+        "Response rate, 90 % of draws",
+        "Accepts",
+        "Type I error",
+        "Power at target",
+        "Expected patients",
+        "Stops early",
+    )
     said = (
         f"Stop at {first['r1']:.0f} or fewer responses among {first['n1']:.0f} patients; reject the treatment at "
         f"{first['r']:.0f} or fewer among {first['n']:.0f}."
@@ -123,7 +131,10 @@ def rates_page(asked: Asked, operating: pd.DataFrame, summary: pd.DataFrame) -> 
             answer=f"The design accepts the treatment with a probability of {_percent(wide.loc[best, 'power'])} in {best}."
             if len(wide) > 1
             else f"The design accepts the treatment with a probability of {_percent(first['power'])}.",
-            tiles=[(str(name), _percent(row["power"]), f"at a response rate of {100 * row['rate']:.1f} %") for name, row in wide.iterrows()],
+            tiles=[
+                (str(name), _percent(row["power"]), f"at a response rate of {100 * row['rate']:.1f} %")
+                for name, row in wide.iterrows()
+            ],
             sections=(
                 Section("design", "Design", words=(said,)),
                 Section(
@@ -170,12 +181,12 @@ def escalation_page(asked: Asked, doses: pd.DataFrame) -> str:
     rows = [
         (
             names.get(dose, "none"),
+            *(_percent(float(part[part["rule"] == rule]["picked"].iloc[0])) for rule in card.rules),
+            _percent(float(part["toxicity"].iloc[0]), 1) if dose else "–",
             *(
-                _percent(float(part[part["rule"] == rule]["picked"].iloc[0]))
+                f"{float(part[part['rule'] == rule]['patients'].iloc[0]):.1f}" if dose else "–"
                 for rule in card.rules
             ),
-            _percent(float(part["toxicity"].iloc[0]), 1) if dose else "–",
-            *(f"{float(part[part['rule'] == rule]['patients'].iloc[0]):.1f}" if dose else "–" for rule in card.rules),
         )
         for dose, part in table.groupby("dose", sort=False)
     ]
@@ -209,7 +220,10 @@ def escalation_page(asked: Asked, doses: pd.DataFrame) -> str:
                     points=(
                         f"A dose-limiting event is a related event of grade {card.limiting.grade} or above within "
                         f"{card.limiting.window:g} days"
-                        + "".join(f"; {kind.replace('_', ' ')} from grade {grade}" for kind, grade in card.limiting.kinds.items())
+                        + "".join(
+                            f"; {kind.replace('_', ' ')} from grade {grade}"
+                            for kind, grade in card.limiting.kinds.items()
+                        )
                         + ". It comes from the toxicity layer, which knows no dose.",
                         f"BOIN and CRM aim at {100 * card.target:g} %, {card.cohort} patients at a time, {card.most} at "
                         "most; 3+3 recommends the highest dose with at most 1 event in 6 patients.",
@@ -241,7 +255,11 @@ def _tiles(own: pd.DataFrame, found: Compared) -> list[tuple[str, str, str]]:
             f"median of trials; {own.loc['hazard_ratio_low', 'value']:.2f} to {own.loc['hazard_ratio_high', 'value']:.2f} within a draw",
         ),
         ("Months to the decision", f"{own.loc['months', 'value']:.0f}", over("months", lambda x: f"{x:.0f}")),
-        ("Patients enrolled by then", f"{own.loc['patients', 'value']:.0f}", f"{own.loc['events', 'value']:.0f} events"),
+        (
+            "Patients enrolled by then",
+            f"{own.loc['patients', 'value']:.0f}",
+            f"{own.loc['events', 'value']:.0f} events",
+        ),
         (
             "Type I error, one-sided",
             _percent(whole["rejected"], 2),
@@ -260,7 +278,11 @@ def _power_section(own: pd.DataFrame, summary: pd.DataFrame, found: Compared, as
         else "Power, from one pool: neither card nor population has a range here."
     ]
     rows = [
-        (said, _percent(own.loc[name, "value"]), between(100 * own.loc[name, "low"], 100 * own.loc[name, "high"], "%"))
+        (
+            said,
+            _percent(own.loc[name, "value"]),
+            between(100 * own.loc[name, "low"], 100 * own.loc[name, "high"], "%"),
+        )
         for name, said in _TESTS.items()
     ]
     tables = [Table("Power by test, one-sided, same error", ("Test", "Power", "90 % of draws"), rows)]
@@ -290,7 +312,9 @@ def _power_section(own: pd.DataFrame, summary: pd.DataFrame, found: Compared, as
         )
     others = [name for name in dict.fromkeys(summary["scenario"]) if name != PLANNED.label]
     if others:
-        wide = summary.pivot(index="scenario", columns="quantity", values="value").loc[[PLANNED.label, *others]]
+        wide = summary.pivot(index="scenario", columns="quantity", values="value").loc[
+            [PLANNED.label, *others]
+        ]
         tables.append(
             Table(
                 "Scenarios",
@@ -357,13 +381,26 @@ def _design_section(own: pd.DataFrame, found: Compared) -> Section:
         )
         for row in looks.itertuples()
     ]
-    head = ("", "Events", "Information", "z", "p, one-sided", "Hazard ratio", "Futility z", "Month", "Stops, efficacy", "Stops, futility")
+    head = (
+        "",
+        "Events",
+        "Information",
+        "z",
+        "p, one-sided",
+        "Hazard ratio",
+        "Futility z",
+        "Month",
+        "Stops, efficacy",
+        "Stops, futility",
+    )
     pictures = []
     if len(looks) > 1:
         drawing = figures.boundaries(looks, stops)
         pictures = [
             Picture(
-                figures.svg(drawing, name="boundaries", alt="Boundaries by number of events, and stops at each look"),
+                figures.svg(
+                    drawing, name="boundaries", alt="Boundaries by number of events, and stops at each look"
+                ),
                 "Left, the hazard ratio that an interim analysis must show to stop. Right, how often it does, over all "
                 "draws.",
             )
@@ -457,7 +494,7 @@ def _inputs_section(own: pd.DataFrame, found: Compared) -> Section:
 
 
 def ranked_inputs(inputs: pd.DataFrame) -> list[str]:
-    """Inputs by how much they move the assurance, the widest first.
+    """Order the inputs by how much they move the assurance, the widest first.
 
     Examples
     --------
@@ -466,7 +503,9 @@ def ranked_inputs(inputs: pd.DataFrame) -> list[str]:
     ['b', 'a']
     """
     groups = inputs.groupby("input", sort=False)["power"]
-    return [str(name) for name in (groups.max() - groups.min()).sort_values(ascending=False, kind="stable").index]
+    return [
+        str(name) for name in (groups.max() - groups.min()).sort_values(ascending=False, kind="stable").index
+    ]
 
 
 def _resampling_section(found: Compared, asked: Asked) -> Section:

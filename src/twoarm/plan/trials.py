@@ -1,7 +1,7 @@
 """Draw trials from a pool: who enters when, who gets which arm, who is lost; thousands at once, as arrays.
 
-A row is a trial, a column a patient in order of enrollment. What is drawn here is drawn for each trial anew; what
-happened to a patient in an arm comes from the pool.
+A row is a trial, a column a patient in order of enrollment. What is drawn here is drawn for each trial anew;
+what happened to a patient in an arm comes from the pool.
 """
 
 from __future__ import annotations
@@ -119,19 +119,27 @@ def draw_trials(pool: Pool, setting: Setting, *, seed: int, chunk: int, trials: 
     if setting.randomization.minimize is not None:
         levels = np.stack([code[who] for code in codes], axis=-1) if codes else np.zeros((trials, n, 1), int)
         arm = minimize(
-            levels, setting.shares, uniform("minimization"), uniform("tie"), probability=setting.randomization.minimize
+            levels,
+            setting.shares,
+            uniform("minimization"),
+            uniform("tie"),
+            probability=setting.randomization.minimize,
         )
     else:
         draw = generator(seed, "plan, randomization", replicate=chunk)
         arm = permute_blocks(stratum[who], setting.shares, setting.randomization.block_sizes, draw)
     lost = uniform("dropout")
     with np.errstate(divide="ignore"):
-        lost = np.ceil(-np.log(lost) / setting.dropout) if setting.dropout > 0 else np.full(lost.shape, np.inf)
+        lost = (
+            np.ceil(-np.log(lost) / setting.dropout) if setting.dropout > 0 else np.full(lost.shape, np.inf)
+        )
     version = uniform("reader")
     return Drawn(who, enrolled, arm == 0, stratum[who], lost, version)
 
 
-def happen(drawn: Drawn, experimental: Course, control: Course, endpoint: str, *, by: str = "investigator") -> Happened:
+def happen(
+    drawn: Drawn, experimental: Course, control: Course, endpoint: str, *, by: str = "investigator"
+) -> Happened:
     """Look up what happens to each patient in the arm that was drawn.
 
     Parameters
@@ -161,13 +169,15 @@ def happen(drawn: Drawn, experimental: Course, control: Course, endpoint: str, *
         )
     else:
         progression = _of(drawn, experimental.progression, control.progression)
-    progression = np.where(progression < drawn.lost, progression, np.inf)  # a scan on the day of loss is not held
+    progression = np.where(
+        progression < drawn.lost, progression, np.inf
+    )  # a scan on the day of loss is not held
     event = np.minimum(progression, np.where(death <= until, death, np.inf))
     return Happened(event, until, until)
 
 
 def scans_of(drawn: Drawn, experimental: Course, control: Course) -> np.ndarray:
-    """Evaluable scans of each patient, for censoring PFS; (trial, patient, visit) float array [day]."""
+    """Look up the evaluable scans of each patient, to censor PFS; (trial, patient, visit) [day]."""
     width = max(experimental.scans.shape[1], control.scans.shape[1])
     one, two = (_widened(course.scans, width) for course in (experimental, control))
     scans = np.where(drawn.treated[..., None], one[drawn.who], two[drawn.who])

@@ -11,7 +11,13 @@ import numpy as np
 from twoarm.errors import EnrollmentSpeedError, VaryError
 from twoarm.trial.protocol import Arm, Enrollment, Protocol
 
-NUMBERS = {"n": "patients", "events": "events", "rate": "patients a month", "ramp": "months", "dropout": "a year"}
+NUMBERS = {
+    "n": "patients",
+    "events": "events",
+    "rate": "patients a month",
+    "ramp": "months",
+    "dropout": "a year",
+}
 WORDS = {"dose": "dose of the experimental arm", "every": "interval of the experimental arm"}
 KNOWN = (*NUMBERS, *WORDS)
 """Names that can be varied."""
@@ -34,7 +40,13 @@ class Scenario(NamedTuple):
     @property
     def label(self) -> str:
         """In words."""
-        return ", ".join(f"{name} = {value:g}" if name in NUMBERS else f"{name} {value}" for name, value in self.values.items()) or "as planned"
+        return (
+            ", ".join(
+                f"{name} = {value:g}" if name in NUMBERS else f"{name} {value}"
+                for name, value in self.values.items()
+            )
+            or "as planned"
+        )
 
     @property
     def regimen(self) -> tuple[tuple[str, str], ...]:
@@ -69,7 +81,9 @@ def read_vary(texts: Sequence[str]) -> list[Scenario]:
     scenarios = [Scenario(dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
     if len(scenarios) > _MOST:
         raise VaryError(
-            text=" ".join(texts), known=KNOWN, reason=f"it makes {len(scenarios)} scenarios, more than {_MOST}"
+            text=" ".join(texts),
+            known=KNOWN,
+            reason=f"it makes {len(scenarios)} scenarios, more than {_MOST}",
         )
     return scenarios
 
@@ -99,7 +113,9 @@ def enrollment_of(base: Enrollment, values: Mapping[str, Any]) -> Enrollment:
         raise EnrollmentSpeedError(where="the trial", rate=rate)
     ramp = float(values["ramp"]) * _MONTH if "ramp" in values else base.ramp
     regions = {
-        name: region.model_copy(update={"rate": region.rate * rate / base.rate, "ramp": ramp if "ramp" in values else region.ramp})
+        name: region.model_copy(
+            update={"rate": region.rate * rate / base.rate, "ramp": ramp if "ramp" in values else region.ramp}
+        )
         for name, region in base.regions.items()
     }
     return base.model_copy(update={"rate": rate, "ramp": ramp, "regions": regions})
@@ -141,7 +157,8 @@ def protocol_of(protocol: Protocol, arm: str, scenario: Scenario) -> Protocol:
     for part in ("priming", "re_priming"):
         if treatment[part]:
             treatment[part] = {
-                name: f"{value} days" if isinstance(value, float) else value for name, value in treatment[part].items()
+                name: f"{value} days" if isinstance(value, float) else value
+                for name, value in treatment[part].items()
             }
     try:
         changed = Arm.model_validate({**whole, "treatments": [treatment, *map(_in_words, others)]})
@@ -173,7 +190,9 @@ def _axis(text: str) -> tuple[str, list[Any]]:
         else:
             values = [float(part) for part in said.split(",")]
     except (ValueError, ZeroDivisionError):
-        raise VaryError(text=text, known=KNOWN, reason=f'"{said}" is not a number or a range of numbers') from None
+        raise VaryError(
+            text=text, known=KNOWN, reason=f'"{said}" is not a number or a range of numbers'
+        ) from None
     if not values or min(values) < 0 or not np.isfinite(values).all():
         raise VaryError(text=text, known=KNOWN, reason="it holds no number, or one below 0")
     if name in ("n", "events") and (min(values) < 2 or any(value % 1 for value in values)):

@@ -10,8 +10,8 @@ import pandas as pd
 
 from twoarm.errors import SimulationInputError
 from twoarm.patients.population import Population
-from twoarm.plan.operate import boundaries_of
 from twoarm.plan.compare import PLANNED, Compared, compare_arms, planned_of
+from twoarm.plan.operate import boundaries_of
 from twoarm.plan.rates import plan_escalation, plan_rates
 from twoarm.plan.run import Asked, Progress, claim, make_pools, read_plan
 from twoarm.plan.tell import escalation_page, plan_page, rates_page
@@ -135,7 +135,9 @@ def summary_of(operating: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> rows = pd.DataFrame({"scenario": "as planned", "draw": [0, 1], "quantity": "power", "value": [0.8, 0.9]})
+    >>> rows = pd.DataFrame(
+    ...     {"scenario": "as planned", "draw": [0, 1], "quantity": "power", "value": [0.8, 0.9]}
+    ... )
     >>> summary_of(rows)["value"].round(2).tolist()
     [0.85]
     """
@@ -247,11 +249,13 @@ def _escalation(work: _Work, replicates: int) -> pd.DataFrame:
 
 
 def _basket(asked: Asked, population: str, outcomes: str) -> Asked:
-    """The same plan in another disease."""
+    """Take the same plan to another disease."""
     from twoarm.frozen import Member
     from twoarm.patients.population import read_population
 
-    protocol: Protocol = asked.planned.protocol.model_copy(update={"population": population, "outcomes": outcomes})
+    protocol: Protocol = asked.planned.protocol.model_copy(
+        update={"population": population, "outcomes": outcomes}
+    )
     planned = asked.planned.model_copy(update={"protocol": protocol})
     people = read_population(population)
     return asked._replace(planned=planned, members=(Member(people, read_outcomes(outcomes), people.name),))

@@ -153,7 +153,7 @@ def set_up(
     visits, lesions = plan.planned.size, baseline.shape[1]
     rules = dosing.rules_of(protocol.arms, arm_of)
     wish = uniforms(seed, "crossover", labels, rules.later.shape[1], replicate=replicate)
-    present, limit = imaging.non_target_limits(outcomes.non_target, labels, **key)
+    present, limit = imaging.non_target_limits(outcomes.non_target, labels, seed=seed, replicate=replicate)
     background = np.ceil(survival.other_death_days(seed, labels, link, replicate=replicate))
     lost = np.ceil(survival.exponential_days(seed, "dropout", labels, link.dropout, replicate=replicate))
     return Setup(
@@ -168,7 +168,9 @@ def set_up(
         replicate=replicate,
         rules=rules,
         plan=plan,
-        noise=imaging.draw_reader_error(outcomes.reader, labels, visits, lesions, **key),
+        noise=imaging.draw_reader_error(
+            outcomes.reader, labels, visits, lesions, seed=seed, replicate=replicate
+        ),
         non_target_present=present,
         non_target_limit=limit,
         disposition=toxicity.draw_disposition(outcomes.toxicity, labels, **key),
@@ -178,7 +180,7 @@ def set_up(
         end=np.minimum(np.minimum(background, lost), horizon),
         weeks=np.arange(0.0, horizon + WEEK, WEEK),
         after_dose=np.array([quantity(text, "day") for text in outcomes.toxicity.after_dose]),
-        takes=rules.later & (wish < rules.taken_by),
+        takes=(rules.later > 0) & (wish < rules.taken_by),
     )
 
 

@@ -88,8 +88,7 @@ def rules_of(arms: Mapping[str, Arm], arm_of: np.ndarray) -> Rules:
     width = max(len(arm.treatments) for arm in arms.values())
     rows = {name: _rows(arm.treatments, width) for name, arm in arms.items()}
     table = np.array([rows[name] for name in arm_of], float).reshape(len(arm_of), 10, width)
-    *fields, later, taken_by = (table[:, field] for field in range(10))
-    return Rules(*fields, later=later > 0, taken_by=taken_by)
+    return Rules(*(table[:, field] for field in range(10)))
 
 
 def open_schedule(rules: Rules) -> Schedule:
@@ -107,7 +106,7 @@ def open_schedule(rules: Rules) -> Schedule:
     """
     shape = rules.start.shape
     return Schedule(
-        due=np.where(rules.later, np.inf, rules.start),
+        due=np.where(rules.later > 0, np.inf, rules.start),
         level=np.zeros(shape, int),
         first=np.full(shape, np.nan),
         last=np.full(shape, np.nan),
@@ -155,7 +154,7 @@ def cross_over(schedule: Schedule, rules: Rules, who: np.ndarray, day: np.ndarra
     takes : (patient, treatment) bool array
         Which of them each patient takes, if any.
     """
-    begins = who[:, None] & rules.later & takes
+    begins = who[:, None] & (rules.later > 0) & takes
     schedule.due = np.where(begins, day[:, None] + rules.start, schedule.due)
     schedule.crossed = np.where(begins.any(axis=1), day, schedule.crossed)
 

@@ -36,7 +36,8 @@ class Trial(NamedTuple):
         lost), `followed_until`, `progression_day` (recorded at a scan), `progressed_after` (the last scan
         without it, so that progression lies between), `progression_by` ("target", "new lesion", "non-target",
         ""), `true_progression_day` (weekly, by the true sizes and new lesions), `new_lesion_day`, `off_day`,
-        `off_reason` ("" while treated), `crossed_on` (start of what is given after progression), `doses`, `next_therapy_day`, `worst_grade`, `status` ("complete" or
+        `off_reason` ("" while treated), `crossed_on` (start of what is given after progression), `doses`,
+        `next_therapy_day`, `worst_grade`, `status` ("complete" or
         how the integration failed).
     visits : DataFrame
         One row a scan planned before progression or the end: `patient visit day planned held total nadir

@@ -37,8 +37,8 @@ class RePriming(Card):
 class Treatment(Card):
     """One molecule of an arm: how much, how often, how long, and what happens when it is not tolerated.
 
-    A treatment after progression is a crossover: `start` then counts from the scan that showed it, and `taken_by` is
-    the share of patients who take it.
+    A treatment after progression is a crossover: `start` then counts from the scan that showed it, and
+    `taken_by` is the share of patients who take it.
     """
 
     molecule: Annotated[Any, SOURCED]
@@ -74,7 +74,7 @@ class Region(Card):
 
 
 class Enrollment(Card):
-    """How many patients, how fast; region by region where `regions` names levels of the patients' `region`."""
+    """How many patients, how fast; by region where `regions` names levels of the patients' `region`."""
 
     patients: Annotated[int | None, SOURCED, Field(gt=0)] = None
     rate: Annotated[float, measured("1/day", above=0)]
@@ -86,8 +86,8 @@ class Enrollment(Card):
         whole = sum(region.rate for region in self.regions.values())
         if self.regions and abs(whole - self.rate) > 1e-6 * self.rate:
             raise ValueError(
-                f"rates of the regions sum to {whole:g} patients a day, the whole to {self.rate:g}. They are the "
-                "same. Correct one of them."
+                f"rates of the regions sum to {whole:g} patients a day, the whole to {self.rate:g}. They "
+                "are the same. Correct one of them."
             )
         return self
 
@@ -106,7 +106,8 @@ class Randomization(Card):
 class Review(Card):
     """Blinded independent review: two readers, and a third who decides where they disagree.
 
-    `versions` is how many sets of readers are drawn for each virtual patient where trials are drawn from a pool.
+    `versions` is how many sets of readers are drawn for each virtual patient where trials are drawn from a
+    pool.
     """
 
     versions: Annotated[int, SOURCED, Field(ge=1)]

@@ -1,4 +1,4 @@
-"""Who enters when and who gets which arm: staggered enrollment, permuted blocks within strata, minimization."""
+"""Who enters when and who gets which arm: staggered enrollment, permuted blocks, minimization."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def enter(chance: np.ndarray, enrollment: Enrollment, which: np.ndarray) -> tupl
 
     Notes
     -----
-    A Poisson process given its count, as `enrollment_days`; with regions the sum of theirs, where an entry on day t
-    belongs to a region with probability speed_r(t) / sum of speeds.
+    A Poisson process given its count, as `enrollment_days`; with regions the sum of theirs, where an entry
+    on day t belongs to a region with probability speed_r(t) / sum of speeds.
 
     Examples
     --------
@@ -133,7 +133,8 @@ def enter(chance: np.ndarray, enrollment: Enrollment, which: np.ndarray) -> tupl
     ]
     day = np.interp(expected, np.sum(so_far, axis=0), grid)
     now = [
-        np.where(day >= s.start, s.rate * np.minimum((day - s.start) / max(s.ramp, 1e-9), 1.0), 0.0) for s in speeds
+        np.where(day >= s.start, s.rate * np.minimum((day - s.start) / max(s.ramp, 1e-9), 1.0), 0.0)
+        for s in speeds
     ]
     share = np.cumsum(now, axis=0) / np.maximum(np.sum(now, axis=0), 1e-300)
     return np.floor(day), (which[None] >= share[:-1]).sum(axis=0)
@@ -303,7 +304,9 @@ def permute_blocks(
         length = int(own.sum(axis=1).max(initial=0))
         if not length:
             continue
-        sizes = np.asarray(block_sizes)[draw.integers(len(block_sizes), size=(trials, length // min(block_sizes) + 1))]
+        sizes = np.asarray(block_sizes)[
+            draw.integers(len(block_sizes), size=(trials, length // min(block_sizes) + 1))
+        ]
         ends = np.cumsum(sizes, axis=1)
         places = np.arange(int(ends[:, -1].max()))
         block = (places[None, :, None] >= ends[:, None, :]).sum(axis=2)
@@ -320,7 +323,7 @@ def permute_blocks(
 def minimize(
     levels: np.ndarray, shares: Sequence[int], chance: np.ndarray, tie: np.ndarray, *, probability: float
 ) -> np.ndarray:
-    """Minimization: each patient goes to the arm that leaves the factors most alike, with a given probability.
+    """Minimization: each patient goes, as a rule, to the arm that leaves the factors most alike.
 
     Parameters
     ----------
@@ -340,8 +343,8 @@ def minimize(
 
     Notes
     -----
-    Imbalance of an arm is the sum over factors of the range, over arms, of the patients with the newcomer's level
-    divided by the arm's share, were the newcomer given that arm.
+    Imbalance of an arm is the sum over factors of the range, over arms, of the patients with the newcomer's
+    level divided by the arm's share, were the newcomer given that arm.
 
     References
     ----------
@@ -409,7 +412,9 @@ def minimize_one(
     codes = [np.unique(levels[name].astype(str), return_inverse=True)[1] for name in levels]
     table = np.stack(codes, axis=-1) if codes else np.zeros((len(levels), 1), int)
     chance = uniforms(seed, "minimization", levels.index.to_numpy(), 2, replicate=replicate)[order].T[:, None]
-    arm = minimize(table[order][None], list(shares.values()), chance[0], chance[1], probability=probability)[0]
+    arm = minimize(table[order][None], list(shares.values()), chance[0], chance[1], probability=probability)[
+        0
+    ]
     chosen = np.empty(len(levels), object)
     chosen[order] = np.array(list(shares), object)[arm]
     return pd.Series(chosen, levels.index, name="arm")

@@ -1,7 +1,8 @@
 """Rank statistics of many trials at once: log-rank, weights, Cox, restricted means, medians; arrays only.
 
-A row is a trial, a column a patient. Everything follows from one sort: at each patient's day, how many were at
-risk and how many had the event. Single trials are analyzed by `twoarm.trial.analyze`; the numbers are the same.
+A row is a trial, a column a patient. Everything follows from one sort: at each patient's day, how many were
+at risk and how many had the event. Single trials are analyzed by `twoarm.trial.analyze`; the numbers are the
+same.
 """
 
 from __future__ import annotations
@@ -380,7 +381,7 @@ def _last(starts: np.ndarray) -> np.ndarray:
 
 
 def _sums(x: np.ndarray) -> np.ndarray:
-    """Sums of what lies before each place; one place more than `x`."""
+    """Sum what lies before each place; one place more than `x`."""
     kind = float if x.dtype.kind == "f" else np.int64
     sums = np.zeros((x.shape[0], x.shape[1] + 1), kind)
     np.cumsum(x, axis=1, out=sums[:, 1:])

@@ -1,4 +1,4 @@
-"""Blinded independent review: two readers see the scans of a finished trial, a third decides where they differ.
+"""Blinded independent review: two readers of a finished trial, a third where they differ.
 
 The scans are those that were held: nobody is scanned after the investigator has called progression, so what a
 reviewer would have called later is never seen, as in life.
@@ -18,7 +18,9 @@ _LESIONS = range(1, 6)
 _READERS = ("first", "second", "third")
 
 
-def review_readings(trial: Trial, protocol: Protocol, outcomes: Outcomes, *, seed: int, version: int = 0) -> pd.DataFrame:
+def review_readings(
+    trial: Trial, protocol: Protocol, outcomes: Outcomes, *, seed: int, version: int = 0
+) -> pd.DataFrame:
     """Read the scans of a trial again, by readers who know neither arm nor each other.
 
     Parameters
@@ -35,14 +37,14 @@ def review_readings(trial: Trial, protocol: Protocol, outcomes: Outcomes, *, see
     Returns
     -------
     DataFrame, index patient
-        `first second third`, the day of progression by each reader, and `progression_day`, that of the review;
-        NaN for none. `differ` says whether the first two disagree.
+        `first second third`, the day of progression by each reader, and `progression_day`, that of the
+        review; NaN for none. `differ` says whether the first two disagree.
 
     Notes
     -----
-    Where the first two disagree, whether or when there was progression, the third takes the side of the one whose
-    day is nearer to the third's own; no progression counts as the day after the last scan. True sizes between the
-    weeks of the curves are interpolated.
+    Where the first two disagree, whether or when there was progression, the third takes the side of the one
+    whose day is nearer to the third's own; no progression counts as the day after the last scan. True sizes
+    between the weeks of the curves are interpolated.
 
     References
     ----------
@@ -73,8 +75,8 @@ def _calendar(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sizes_on(trial: Trial, name: str, days: np.ndarray) -> np.ndarray:
-    """True size on the day of each scan, between the weeks of the curve."""
-    weeks, course = trial.courses["day"].to_numpy(float), trial.courses[name].to_numpy(float)
+    """Find the true size on the day of each scan, between the weeks of the curve."""
+    weeks, course = trial.courses["day"].to_numpy(), trial.courses[name].to_numpy()
     step = weeks[1] - weeks[0]
     before = np.clip((days // step).astype(int), 0, weeks.size - 1)
     after = np.minimum(before + 1, weeks.size - 1)
