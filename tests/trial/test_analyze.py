@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines.datasets import load_leukemia, load_lung
 
-from twoarm.errors import ArmsToCompareError, MissingColumnError
+from twoarm.errors import AnalysisCellError, ArmsToCompareError, MissingColumnError
 from twoarm.trial import analyze as a
 
 AML = pd.DataFrame(  # survival::aml of R, Miller 1997
@@ -166,3 +166,36 @@ def test_arms_that_their_events_separate_have_no_ratio_and_no_noise() -> None:
     """Everybody of one arm before anybody of the other: no number, and no warning."""
     days, treated = np.arange(1.0, 13), np.arange(12) < 6
     assert np.isnan(a.hazard_ratio(days, np.ones(12, bool), treated)).all()
+
+
+def test_events_as_ones_and_zeros_are_events() -> None:
+    table = as_cut(AML["day"], AML["event"], AML["arm"])
+    counted = table.assign(OS_event=table["OS_event"].astype(int), PFS_event=table["PFS_event"].astype(float))
+    pd.testing.assert_frame_equal(a.analyze(table), a.analyze(counted))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("OS_day", -3.0),
+        ("PFS_day", np.nan),
+        ("OS_day", np.inf),
+        ("OS_event", None),
+        ("PFS_event", 2),
+        ("OS_event", "yes"),
+    ],
+)
+def test_what_cannot_be_analyzed_is_named_by_column_and_row(column: str, value: object) -> None:
+    table = as_cut(AML["day"], AML["event"], AML["arm"])
+    table[column] = table[column].astype(object)
+    table.loc[4, column] = value
+    with pytest.raises(AnalysisCellError, match=rf"column {column} of row 4"):
+        a.analyze(table)
+
+
+def test_a_stratified_comparison_needs_strata_and_one_arm_does_not() -> None:
+    table = as_cut(AML["day"], AML["event"], AML["arm"]).drop(columns="stratum")
+    with pytest.raises(MissingColumnError, match="stratum"):
+        a.analyze(table)
+    assert len(a.analyze(table, stratified=False))
+    assert len(a.analyze(table[table["arm"] == "maintained"], arms=["maintained"]))

@@ -4,6 +4,7 @@ A message says what is wrong with which value, whose it is and where; the rule; 
 in the class from the facts, never at the ``raise``.
 """
 
+from twoarm.errors.analyses import *
 from twoarm.errors.check import *
 from twoarm.errors.designate import *
 from twoarm.errors.engine import *

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from twoarm.errors import MissingColumnError
+from twoarm.errors import AnalysisCellError, MissingColumnError
 from twoarm.trial.analyses.columns import MONTH, arm_order
 from twoarm.trial.analyses.competing import cumulative_incidence, incidence_at, treatment_ends
 from twoarm.trial.analyses.curves import (
@@ -87,6 +87,8 @@ def analyze(
     ------
     MissingColumnError, ArmsToCompareError
         If a column or an arm is missing.
+    AnalysisCellError
+        If a time is not a number of at least 0, or an event neither true nor false (1 and 0 will do).
 
     Notes
     -----
@@ -113,10 +115,8 @@ def analyze(
     >>> found["ORR", "new"], found["ORR", "old"], found["Hazard ratio of OS", ""] < 1
     (np.float64(50.0), np.float64(25.0), np.True_)
     """
-    for name in ("arm", "bor", "grade", "OS_day", "OS_event", "PFS_day", "PFS_event"):
-        if name not in table:
-            raise MissingColumnError(column=name, table="the data cut", purpose="for the analysis")
-    order = arm_order(table, arms)
+    order = arm_order(table, arms) if "arm" in table else []
+    table = _checked(table, stratified and len(order) > 1)
     rows: list[_Row] = []
     for arm in order:
         own = table[table["arm"] == arm]
@@ -133,6 +133,31 @@ def analyze(
             ratios, others = [*ratios, ratio], [*others, *rest]
         rows += [*ratios, *others]  # what readers look for comes first
     return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _checked(table: pd.DataFrame, by_stratum: bool) -> pd.DataFrame:
+    """Refuse what cannot be analyzed; returns the table with events as true and false."""
+    needed = ["arm", "bor", "grade", "OS_day", "OS_event", "PFS_day", "PFS_event"]
+    for name in [*needed, *(["stratum"] if by_stratum else [])]:
+        if name not in table:
+            raise MissingColumnError(column=name, table="the data cut", purpose="for the analysis")
+    events = {}
+    for endpoint in ("OS", "PFS"):
+        days = pd.to_numeric(table[f"{endpoint}_day"], errors="coerce").to_numpy(float)
+        happened = table[f"{endpoint}_event"]
+        rule = "A time is a number of days, 0 or more"
+        _refuse(table, f"{endpoint}_day", ~(np.isfinite(days) & (days >= 0)), rule)
+        rule = "An event is true or false; a missing one is neither"
+        _refuse(table, f"{endpoint}_event", ~happened.isin([True, False]).to_numpy(bool), rule)
+        events[f"{endpoint}_event"] = happened.astype(bool)
+    return table.assign(**events)
+
+
+def _refuse(table: pd.DataFrame, column: str, wrong: np.ndarray, rule: str) -> None:
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        value = table[column].iloc[place]
+        raise AnalysisCellError(column=column, row=table.index[place], value=value, rule=rule)
 
 
 def _rates(own: pd.DataFrame, arm: str) -> list[_Row]:
