@@ -19,16 +19,15 @@ def calibrate(
     ],
     out: Annotated[Path | None, typer.Option(help="Folder; by default results/fit-NAME.")] = None,
     members: Annotated[int, typer.Option(help="Members of the ensemble.", min=4)] = 100,
-    iterations: Annotated[int, typer.Option(help="Steps from prior to posterior.", min=1, max=20)] = 4,
+    iterations: Annotated[int, typer.Option(help="Steps from the prior toward the data.", min=1, max=20)] = 2,
+    rounds: Annotated[int, typer.Option(help="Rounds of drawing through an emulator.", min=1, max=20)] = 3,
     patients: Annotated[int, typer.Option(help="Virtual patients of each cohort and member.", min=20)] = 300,
     seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
     minutes: Annotated[
         float | None, typer.Option(help="Time there is: fewer, larger steps where it is short.", min=0.1)
     ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A small fit to look at: 24 members, 2 steps.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A small fit to look at: 24 members.")] = False,
     freeze: Annotated[
         str | None, typer.Option(help="Freeze the result as the population of this name.")
     ] = None,
@@ -44,8 +43,8 @@ def calibrate(
 
     folder = out or Path(f"results/fit-{Path(name).stem}")
     if quick:
-        members, iterations, patients = 24, 2, min(patients, 150)
-    runs = members * (iterations + 1)
+        members, iterations, rounds, patients = 24, 1, 1, min(patients, 150)
+    runs = members * (iterations + rounds + 1)
     note(f"{runs} simulations of every cohort with {patients} patients, {workers} at a time")
     with share_bar(quiet) as bar:
         fitted = run(
@@ -53,6 +52,7 @@ def calibrate(
             folder,
             members=members,
             iterations=iterations,
+            rounds=rounds,
             patients=patients,
             seed=seed,
             workers=workers,

@@ -40,7 +40,6 @@ def fitted_curves(table: pd.DataFrame, *, width: float = FULL_WIDTH) -> Figure:
     with styled():
         figure = new_figure(width, 0.5 + 2.3 * len(cohorts))
         axes = figure.subplots(len(cohorts), len(_WORDS), squeeze=False)
-        figure.subplots_adjust(left=0.07, right=0.98, bottom=0.1, top=0.93, wspace=0.25, hspace=0.45)
         for row, cohort in enumerate(cohorts):
             for column, what in enumerate(_WORDS):
                 own = table[(table["cohort"] == cohort) & (table["what"] == what) & table["fitted"]]
@@ -85,7 +84,6 @@ def contraction(table: pd.DataFrame, *, width: float = FULL_WIDTH) -> Figure:
     with styled():
         figure = new_figure(width, 0.9 + _ROW * len(order))
         axes = figure.subplots()
-        figure.subplots_adjust(left=0.3, right=0.8, bottom=0.6 / (0.9 + _ROW * len(order)), top=0.95)
         for place, row in enumerate(order.itertuples()):
             half = 1.96 * float(np.sqrt(max(1 - row.contraction, 0.0)))
             axes.plot([-1.96, 1.96], [place, place], color=RULE, linewidth=5, solid_capstyle="butt")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from twoarm.fit.card import Calibration, read_calibration
-from twoarm.fit.freeze import freeze, freeze_carried, freeze_into_library, freeze_prior
+from twoarm.fit.freezing import freeze, freeze_carried, freeze_into_library, freeze_prior
 from twoarm.fit.run import Fitted, calibrate
 from twoarm.fit.told import conflicts, contraction, convergence, demands, in_sample, write_told
 from twoarm.fit.trust import coverage, rank_check

@@ -64,6 +64,8 @@ class Parameter(_Said):
 
     def shifted(self, x: float, before: float, after: float) -> float:
         """Move another value by what moved `before` to `after`, on this parameter's scale."""
+        if x == before:
+            return after
         return float(self._from(np.asarray(self._to(x) + self._to(after) - self._to(before))))
 
     def _to(self, x: float) -> float:

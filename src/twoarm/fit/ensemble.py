@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_LEAST = 1e-12
+
 __all__ = ["first_ensemble", "kalman_step", "misfits", "weigh", "steps_of"]
 
 
@@ -112,7 +114,8 @@ def kalman_step(
     n = len(g)
     cross, spread = dz.T @ dg / (n - 1), dg.T @ dg / (n - 1)
     scale = np.sqrt(np.outer(dz.var(axis=0, ddof=1), dg.var(axis=0, ddof=1)))
-    square = (cross / np.maximum(scale, 1e-300)) ** 2
+    varies = scale > _LEAST * (1 + np.abs(cross))  # a reading that is the same in all members tells nothing
+    square = np.where(varies, cross / np.where(varies, scale, 1.0), 0.0) ** 2
     cross = cross * square / (square + (1 + square) / n)
     inflated = variance / step
     noise = generator.normal(size=g.shape) * np.sqrt(inflated)
@@ -129,15 +132,13 @@ def misfits(simulated: np.ndarray, published: np.ndarray, variance: np.ndarray) 
     return np.where(np.isfinite(found), found, np.inf)
 
 
-def weigh(z: np.ndarray, misfit: np.ndarray, *, least: float = 0.5) -> np.ndarray:
-    """Weigh the last ensemble by importance, as far as its size allows.
+def weigh(before: np.ndarray, after: np.ndarray, *, least: float = 0.5) -> np.ndarray:
+    """Weigh members that were drawn by one misfit so that they stand for another.
 
     Parameters
     ----------
-    z : (member, parameter) float array
-        The last ensemble, standard normal under the prior.
-    misfit : (member,) float array
-        From `misfits`.
+    before, after : (member,) float array
+        From `misfits`: what the members were drawn by, and what they shall stand for.
     least : float
         The effective share of members that has to stay; the log weights are multiplied by the largest number
         up to 1 that leaves it.
@@ -147,28 +148,21 @@ def weigh(z: np.ndarray, misfit: np.ndarray, *, least: float = 0.5) -> np.ndarra
     (member,) float array
         They sum to 1.
 
-    Notes
-    -----
-    log w = -misfit + log prior(z) - log q(z), q the normal that the ensemble itself shows.
-
     Examples
     --------
-    >>> weigh(np.zeros((4, 1)) + [[-1.0], [1.0], [-0.5], [0.5]], np.array([1.0, 1.0, 1.0, 1.0])).sum()
-    np.float64(1.0)
+    >>> weigh(np.zeros(3), np.log([1.0, 2.0, 2.0])).round(2)
+    array([0.5 , 0.25, 0.25])
     """
-    good = np.isfinite(misfit)
-    own = z[good]
-    center = own.mean(axis=0)
-    spread = np.cov(own, rowvar=False).reshape(own.shape[1], -1) + 1e-6 * np.eye(own.shape[1])
-    away = own - center
-    log_q = -0.5 * np.einsum("ij,ij->i", away, np.linalg.solve(spread, away.T).T)
-    log_w = -misfit[good] - 0.5 * (own**2).sum(axis=1) - log_q
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _effective(log_w * middle) >= least * len(own) else (low, middle)
-    weights = np.zeros(len(z))
-    weights[good] = _normalized(log_w * (1.0 if _effective(log_w) >= least * len(own) else low))
+    good = np.isfinite(after)
+    log_w, low, high = (before - after)[good], 0.0, 1.0
+    if _effective(log_w) < least * log_w.size:
+        for _ in range(40):
+            middle = (low + high) / 2
+            enough = _effective(log_w * middle) >= least * log_w.size
+            low, high = (middle, high) if enough else (low, middle)
+        log_w = log_w * low
+    weights = np.zeros(good.size)
+    weights[good] = _normalized(log_w)
     return weights
 
 

@@ -17,7 +17,9 @@ from twoarm.chance import generator
 from twoarm.errors import FitFailedError, NotARunError, TwoarmError
 from twoarm.fit.card import Calibration, read_calibration
 from twoarm.fit.cohorts import Scene, conduct, set_scene
+from twoarm.fit.emulator import Emulator, learn
 from twoarm.fit.ensemble import first_ensemble, kalman_step, misfits, steps_of, weigh
+from twoarm.fit.sample import sample_posterior
 from twoarm.fit.targets import Reading, read_targets
 from twoarm.model.sbml import read_model
 from twoarm.patients.population import read_population
@@ -25,6 +27,9 @@ from twoarm.study.folder import claim, read_record, write_record
 
 Progress = Callable[[str, float], None]
 _SHARE_THAT_MUST_RUN = 0.5
+_A_TERM = 3  # members a term of the emulator, or its squares are left out
+_NEAR = 3  # ensembles that an emulator is learned from: the last ones
+_ENDLESS = 10**9  # patients
 _FINAL_SEEDS = 1_000_000  # the last ensemble meets patients that no iteration has seen
 
 
@@ -67,7 +72,8 @@ def calibrate(
     folder: str | Path,
     *,
     members: int = 100,
-    iterations: int = 4,
+    iterations: int = 2,
+    rounds: int = 3,
     patients: int = 300,
     seed: int = 1,
     workers: int = 1,
@@ -85,7 +91,9 @@ def calibrate(
     members : int
         Of the ensemble.
     iterations : int
-        Steps from prior to posterior; each simulates every member once, and the posterior once more.
+        Steps from the prior toward the data; each simulates every member.
+    rounds : int
+        Rounds of learning an emulator, drawing from the posterior through it, and simulating the draws.
     patients : int
         Virtual patients of each cohort and member.
     seed : int
@@ -101,7 +109,17 @@ def calibrate(
     Returns
     -------
     Fitted
-        For `twoarm.fit.told.tell_fit` and `twoarm.fit.freeze.freeze`.
+        For `twoarm.fit.told.write_told` and `twoarm.fit.freezing.freeze`.
+
+    Notes
+    -----
+    Calibrate, emulate, sample: Kalman steps bring the ensemble near the data; a polynomial is learned from
+    what it gave on the way; the posterior is drawn through the polynomial, and simulated. The steps alone would
+    say too much of parameters that the data do not tell (a hundred members correlate by chance).
+
+    References
+    ----------
+    emerick2013, iglesias2013 (steps), cleary2021 (emulate and sample).
 
     Raises
     ------
@@ -122,44 +140,67 @@ def calibrate(
     z = [first_ensemble(members, len(calibration.parameters), generator(seed, "fit, first ensemble"))]
     simulated: list[np.ndarray] = []
     steps: list[float] = []
-    plan = list(steps_of(iterations))
+    plan, own = list(steps_of(iterations)), (published[fitted], variance[fitted])
+    exact = np.array([r.variance(_ENDLESS) for r in readings])[fitted]
     with _Crew(name, workers) as crew:
-        while True:
-            last = not plan
+        total = iterations + rounds + 1
+        while len(simulated) < total:
+            last = len(simulated) == total - 1
             found, cost = crew.run(
-                folder, z[-1], len(steps), last, patients, seed, say, (len(steps), iterations)
+                folder, z[-1], patients, seed, last=last, say=say, at=(len(simulated), total)
             )
             simulated.append(found)
-            if last:
-                break
             left = np.inf if minutes is None else minutes * 60 - (time.monotonic() - started)
-            plan = _fitting_in(plan, left, cost)
-            step = plan.pop(0)
-            draws = generator(seed, "fit, perturbed data", replicate=len(steps))
-            z.append(kalman_step(z[-1], found[:, fitted], published[fitted], variance[fitted], step, draws))
-            steps.append(step)
-    misfit = misfits(simulated[-1][:, fitted], published[fitted], variance[fitted])
-    seconds = time.monotonic() - started
-    facts: dict[str, Any] = {
-        "seed": seed,
-        "members": members,
-        "patients": patients,
-        "seconds": round(seconds, 1),
-    }
-    facts |= {
-        "workers": workers,
-        "steps": steps,
-        "cohorts": members * len(simulated) * len(calibration.cohorts),
-    }
-    return Fitted(calibration, readings, z, simulated, weigh(z[-1], misfit), variance, steps, facts)
+            total, plan = _fitting_in(total, plan, len(simulated), left / cost)
+            if plan:
+                step, draws = plan.pop(0), generator(seed, "fit, perturbed data", replicate=len(steps))
+                z.append(kalman_step(z[-1], found[:, fitted], *own, step, draws))
+                steps.append(float(step))
+            elif not last:
+                emulator, error = _emulated(z, simulated, fitted, exact)
+                draws = generator(seed, "fit, sample", replicate=len(simulated))
+                drawn = sample_posterior(emulator, own[0], error, draws)
+                z.append(_thinned(drawn.z, members, draws))
+    again, _ = _emulated(z, simulated, fitted, exact)
+    weights = weigh(
+        misfits(emulator.bare(z[-1]), own[0], error),
+        misfits(np.where(np.isfinite(found[:, fitted]), again.bare(z[-1]), np.nan), own[0], error),
+    )
+    facts: dict[str, Any] = {"seed": seed, "members": members, "patients": patients, "workers": workers}
+    facts |= {"seconds": round(time.monotonic() - started, 1), "steps": steps}
+    facts |= {"rounds": len(simulated) - len(steps) - 1}
+    facts |= {"cohorts": members * len(simulated) * len(calibration.cohorts)}
+    facts |= {"r_hat": round(float(drawn.r_hat.max()), 4), "accepted": round(drawn.accepted, 3)}
+    return Fitted(calibration, readings, z, simulated, weights, variance, steps, facts)
 
 
-def _fitting_in(plan: list[float], left: float, cost: float) -> list[float]:
-    """Fewer, larger steps where time is short; the posterior has to be simulated once more, too."""
-    if left >= cost * len(plan):
-        return plan
-    possible = max(1, int(left / cost))
-    return [sum(plan) * share for share in steps_of(possible)]
+def _emulated(
+    z: Sequence[np.ndarray], simulated: Sequence[np.ndarray], fitted: np.ndarray, exact: np.ndarray
+) -> tuple[Emulator, np.ndarray]:
+    """Learn an emulator from the ensembles near the data; with it, the variance of published minus emulated.
+
+    The chance of single cohorts is averaged out over the members.
+    """
+    some = slice(-_NEAR, None) if len(z) > _NEAR else slice(None)
+    own = [found[:, fitted] for found in simulated[some]]
+    terms, rows = 1 + 2 * z[0].shape[1], sum(map(len, own))
+    emulator = learn(z[: len(simulated)][some], own, np.sqrt(exact), bend=rows >= _A_TERM * terms)
+    return emulator, exact + emulator.residual * terms / rows
+
+
+def _thinned(z: np.ndarray, members: int, chance: np.random.Generator) -> np.ndarray:
+    """Take members of the ensemble from all draws alike."""
+    flat = z.reshape(-1, z.shape[-1])
+    return flat[chance.choice(len(flat), size=members, replace=False)]
+
+
+def _fitting_in(total: int, plan: list[float], done: int, possible: float) -> tuple[int, list[float]]:
+    """Fewer rounds and larger steps where time is short; one round and the posterior always follow."""
+    if possible >= total - done or done >= total:
+        return total, plan
+    total = min(total, max(done + int(possible), done + 1 + bool(plan)))
+    room = total - done - 1
+    return total, plan if room >= len(plan) else [sum(plan) * share for share in steps_of(max(room, 1))]
 
 
 def _plan(
@@ -214,16 +255,16 @@ class _Crew:
         self,
         folder: Path,
         z: np.ndarray,
-        iteration: int,
-        last: bool,
         patients: int,
         seed: int,
+        *,
+        last: bool,
         say: Progress,
-        place: tuple[int, int],
+        at: tuple[int, int],
     ) -> tuple[np.ndarray, float]:
         """Simulate every member; those on disk are read. Gives the numbers, and the seconds it took."""
-        started = time.monotonic()
-        room = folder / ("posterior" if last else f"iteration-{iteration}")
+        started, (number, total) = time.monotonic(), at
+        room = folder / f"ensemble-{number}"
         found: dict[int, np.ndarray] = {}
         reasons: list[str] = []
         for member, row in enumerate(z):
@@ -239,17 +280,17 @@ class _Crew:
             write_record(
                 {"z": list(map(float, z[member])), "g": list(map(float, values))}, _file(room, member)
             )
-            cost = (time.monotonic() - started) / done * (len(z) - ready)
-            done_so_far = (place[0] + (ready + done) / len(z)) / (place[1] + 1)
-            say(_told(last, iteration, ready + done, len(z), cost, place), min(done_so_far, 1.0))
+            share = (ready + done) / len(z)
+            cost = (time.monotonic() - started) / done * len(z) * (total - number - share)
+            told = f"ensemble {number + 1} of {total}: member {ready + done} of {len(z)}"
+            say(f"{told}; about {cost / 60:.0f} min to go", min((number + share) / total, 1.0))
         simulated = np.array([found[member] for member in range(len(z))])
         failed = int((~np.isfinite(simulated).all(axis=1)).sum())
         if failed > _SHARE_THAT_MUST_RUN * len(z):
             raise FitFailedError(
                 failed=failed, members=len(z), reason=reasons[0] if reasons else "not a number"
             )
-        whole = (time.monotonic() - started) * len(z) / max(len(missing), 1)
-        return simulated, whole
+        return simulated, max((time.monotonic() - started) * len(z) / max(len(missing), 1), 1e-9)
 
     def _each(
         self, z: np.ndarray, missing: Sequence[int], patients: int, seed: int
@@ -295,10 +336,3 @@ def _kept(room: Path, member: int, z: np.ndarray) -> np.ndarray | None:
         return None
     same = np.array_equal(np.array(record["z"], float), z)
     return np.array(record["g"], float) if same else None
-
-
-def _told(last: bool, iteration: int, done: int, of: int, cost: float, place: tuple[int, int]) -> str:
-    """Where the fit is, and what is left of it."""
-    what = "posterior" if last else f"iteration {iteration + 1} of {place[1]}"
-    rounds = (place[1] - place[0]) + (1 - done / of)
-    return f"{what}: member {done} of {of}; about {cost * rounds / 60:.0f} min to go"

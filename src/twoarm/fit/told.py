@@ -13,7 +13,7 @@ from twoarm.fit.ensemble import misfits
 from twoarm.fit.run import Fitted
 from twoarm.study.folder import write_record, write_table
 
-_LEARNED = 0.25  # of the variance: a hundred members that learned nothing differ by 0.14 from no contraction
+_LEARNED = 0.35  # of the variance: where nothing can be learned, a hundred members show 0.10, at most 0.29
 _MOVED = 0.5  # prior standard deviations
 _FAR = 2.0  # standard errors
 _HIGHER = 0.5  # share of the misfit of one target that another must be able to explain
@@ -147,13 +147,13 @@ def convergence(fitted: Fitted) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `ensemble weight_of_data misfit misfit_of_mean spread went`: misfits as mean squared standardized
-        difference (about 1 where the model is right); `spread` the mean variance of the parameters, 1 in the
+        `ensemble made_by misfit misfit_of_mean spread went`: how it was made; misfits as mean squared
+        standardized difference (about 1 where the model is right); `spread` the mean variance of the parameters, 1 in the
         prior; `went` the distance of the mean from the ensemble before, in prior standard deviations.
     """
     fit = np.array([reading.fitted for reading in fitted.readings])
     published = np.array([reading.value for reading in fitted.readings])[fit]
-    variance, rows, done = fitted.variance[fit], [], 0.0
+    variance, rows, steps = fitted.variance[fit], [], len(fitted.steps)
     for place, (z, g) in enumerate(zip(fitted.z, fitted.simulated, strict=True)):
         own = 2 * misfits(g[:, fit], published, variance) / fit.sum()
         mean = np.nanmean(g[:, fit], axis=0)
@@ -161,9 +161,9 @@ def convergence(fitted: Fitted) -> pd.DataFrame:
             np.nan if place == 0 else float(np.linalg.norm(z.mean(axis=0) - fitted.z[place - 1].mean(axis=0)))
         )
         middle = float(((mean - published) ** 2 / variance).mean())
-        rows.append((place, done, float(np.median(own)), middle, float(z.var(axis=0).mean()), went))
-        done += fitted.steps[place] if place < len(fitted.steps) else 0.0
-    names = ["ensemble", "weight_of_data", "misfit", "misfit_of_mean", "spread", "went"]
+        made = "prior" if place == 0 else "step" if place <= steps else "emulator"
+        rows.append((place, made, float(np.median(own)), middle, float(z.var(axis=0).mean()), went))
+    names = ["ensemble", "made_by", "misfit", "misfit_of_mean", "spread", "went"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -185,15 +185,14 @@ def conflicts(fitted: Fitted) -> pd.DataFrame:
 
     Notes
     -----
-    The emulator is a ridge regression of simulated numbers on parameters over the last two ensembles. It
-    judges directions near the posterior only.
+    The emulator is linear, learned from the last two ensembles. It judges directions near the posterior only.
     """
     fit = np.array([reading.fitted for reading in fitted.readings])
     names = [reading.target for reading in fitted.readings]
     targets = list(dict.fromkeys(name for name, own in zip(names, fit, strict=True) if own))
     member = {target: np.array([name == target for name in names]) & fit for target in targets}
     published = np.array([reading.value for reading in fitted.readings])
-    emulator = learn(fitted.z[-2:], fitted.simulated[-2:], bend=False)
+    emulator = learn(fitted.z[-2:], fitted.simulated[-2:], np.sqrt(fitted.variance), bend=False)
     now = fitted.weights @ np.nan_to_num(fitted.simulated[-1])
     best = _most_probable(emulator, published, fitted.variance, fit)
     rows = []

@@ -8,14 +8,17 @@ from scipy.stats import chisquare
 
 from twoarm.chance import generator
 from twoarm.fit.emulator import Emulator, learn
-from twoarm.fit.ensemble import first_ensemble, kalman_step, misfits, weigh
+from twoarm.fit.ensemble import first_ensemble, kalman_step
 from twoarm.fit.run import Fitted
+from twoarm.fit.sample import sample_posterior
 
 _BINS = 10
+_DRAWS = 60  # of eight chains
+_ENDLESS = 10**9  # patients
 
 
 def rank_check(
-    fitted: Fitted, *, repeats: int = 200, members: int | None = None, seed: int = 1
+    fitted: Fitted, *, repeats: int = 100, members: int | None = None, seed: int = 1
 ) -> pd.DataFrame:
     """Simulation-based calibration of the whole fit, on an emulator of the simulator.
 
@@ -41,23 +44,46 @@ def rank_check(
     talts2018.
     """
     fit = np.array([reading.fitted for reading in fitted.readings])
-    emulator = _only(learn(fitted.z, fitted.simulated), fit)
-    variance = fitted.variance[fit]
-    size = members or len(fitted.z[0])
-    ranks = []
+    exact = np.array([reading.variance(_ENDLESS) for reading in fitted.readings])[fit]
+    emulator = learn(fitted.z[-3:], [g[:, fit] for g in fitted.simulated[-3:]], np.sqrt(exact))
+    size, ranks = members or len(fitted.z[0]), []
     for repeat in range(repeats):
         chance = generator(seed, "rank check", replicate=repeat)
         truth = np.asarray(chance.normal(size=fitted.z[0].shape[1]))
-        noise = np.sqrt(np.minimum(emulator.residual, variance))
-        published = emulator.at(truth[None])[0] + chance.normal(size=variance.size) * np.sqrt(variance)
-        z = first_ensemble(size, truth.size, chance)
-        for step in fitted.steps:
-            g = emulator.at(z) + noise * chance.normal(size=(size, variance.size))
-            z = kalman_step(z, g, published, variance, step, chance)
-        g = emulator.at(z) + noise * chance.normal(size=(size, variance.size))
-        w = weigh(z, misfits(g, published, variance))
-        ranks.append((w[:, None] * (z < truth)).sum(axis=0))
+        published = emulator.bare(truth[None])[0] + chance.normal(size=exact.size) * np.sqrt(exact)
+        z = _fitted_again(emulator, published, exact, fitted, fit, size, chance)
+        ranks.append((z < truth).mean(axis=0))
     return pd.DataFrame(ranks, columns=list(fitted.calibration.parameters))
+
+
+def _fitted_again(
+    emulator: Emulator,
+    published: np.ndarray,
+    exact: np.ndarray,
+    fitted: Fitted,
+    fit: np.ndarray,
+    size: int,
+    chance: np.random.Generator,
+) -> np.ndarray:
+    """All of the fit, on an emulator with the chance of cohorts: steps, another emulator, draws."""
+    noise = np.sqrt(emulator.residual)
+
+    def simulate(z: np.ndarray) -> np.ndarray:
+        return np.asarray(emulator.bare(z) + noise * chance.normal(size=(size, exact.size)))
+
+    z = [first_ensemble(size, fitted.z[0].shape[1], chance)]
+    g = [simulate(z[0])]
+    for step in fitted.steps:
+        z.append(kalman_step(z[-1], g[-1], published, fitted.variance[fit], step, chance))
+        g.append(simulate(z[-1]))
+    for _ in range(max(fitted.facts["rounds"], 1)):
+        again = learn(z[-3:], g[-3:], np.sqrt(exact))
+        error = exact + again.residual * (1 + 2 * z[0].shape[1]) / sum(map(len, z[-3:]))
+        drawn = sample_posterior(again, published, error, chance, draws=_DRAWS, chains=8)
+        flat = drawn.z.reshape(-1, z[0].shape[1])
+        z.append(flat[chance.choice(len(flat), size=size, replace=False)])
+        g.append(simulate(z[-1]))
+    return flat
 
 
 def coverage(ranks: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +119,3 @@ def coverage(ranks: pd.DataFrame) -> pd.DataFrame:
             )
         )
     return pd.DataFrame(rows, columns=["parameter", "held_50", "held_90", "p"])
-
-
-def _only(emulator: Emulator, own: np.ndarray) -> Emulator:
-    return Emulator(*(part[own] for part in emulator))

@@ -1,0 +1,89 @@
+"""From a calibration file to populations."""
+
+import numpy as np
+import pytest
+
+from twoarm import catalog
+from twoarm.errors import CardEntryError, FitFieldError, FitTargetError
+from twoarm.fit.card import read_calibration
+from twoarm.fit.knobs import fields_of, moved, read_texts, values_at
+from twoarm.fit.targets import read_targets
+from twoarm.frozen.fields import member_of, read_field
+
+NAMES = ["oak_squamous", "oak_nonsquamous"]
+
+
+@pytest.fixture(params=NAMES)
+def calibration(request):
+    return read_calibration(request.param)
+
+
+def test_every_parameter_has_its_field_and_its_prior_at_the_value_of_the_file(calibration):
+    texts = read_texts(calibration)
+    fields = fields_of(calibration, texts)
+    assert fields["infiltration"] == [
+        f"infiltration.{case}.median" for case in ("inflamed", "excluded", "desert")
+    ]
+    for name in ("doubling_time", "killing", "exhausted_share", "cytotoxic_sensitivity"):
+        assert read_field(texts, fields[name][0]) == pytest.approx(calibration.parameters[name].value)
+
+
+def test_low_and_high_are_the_central_95_percent(calibration):
+    for parameter in calibration.parameters.values():
+        low, high = parameter.natural(np.array([-1.96, 1.96]))
+        if parameter.scale == "linear":
+            assert high - low == pytest.approx(parameter.high - parameter.low, rel=1e-3)
+        assert float(parameter.natural(0.0)) == pytest.approx(parameter.value)
+
+
+def test_any_point_of_the_prior_is_a_population(calibration):
+    texts = read_texts(calibration)
+    for z in np.random.default_rng(2).normal(size=(5, len(calibration.parameters))):
+        member = member_of(moved(calibration, texts, z))
+        values = values_at(calibration, texts, z)
+        assert member.population.variables["killing"].shape.median == values["killing.median"]
+        shares = member.population.variables["phenotype"].shape.probabilities
+        assert sum(shares.values()) == pytest.approx(1)
+        assert shares["inflamed"] == pytest.approx(values["phenotype.inflamed"])
+        assert shares["excluded"] / shares["desert"] == pytest.approx(0.35 / 0.20, rel=0.3)
+        assert member.outcomes.new_lesions.hazard == pytest.approx(values["outcomes:new_lesions.hazard"])
+
+
+def test_the_files_are_left_as_they_are(calibration):
+    texts = read_texts(calibration)
+    before = read_field(texts, "killing.median")
+    moved(calibration, texts, np.ones(len(calibration.parameters)))
+    assert read_field(texts, "killing.median") == before
+
+
+def test_only_what_may_be_fitted_is_fitted(calibration):
+    for readings in read_targets(calibration).values():
+        assert all(0 <= reading.value <= 1 and reading.n > 1 for reading in readings)
+        assert {reading.what for reading in readings} >= {"PFS", "OS", "ORR_evaluable", "best_change"}
+        assert any(not reading.fitted for reading in readings) or readings[0].cohort == "docetaxel"
+
+
+def test_rows_kept_for_validation_are_refused(calibration, tmp_path):
+    text = catalog.read_text(catalog.find("calibrations", calibration.name))
+    changed = text.replace('ids = ["OAK-', 'ids = ["CMP-0002", "OAK-', 1).replace(
+        f'evidence = "{calibration.name}"', 'evidence = "comparators"', 1
+    )
+    path = tmp_path / "mine.toml"
+    path.write_text(changed)
+    with pytest.raises(FitTargetError, match="validate|no row"):
+        read_targets(read_calibration(path))
+
+
+def test_a_field_that_does_not_exist_is_named(calibration):
+    parameter = calibration.parameters["killing"].model_copy(update={"fields": ("kiling.median",)})
+    wrong = calibration.model_copy(update={"parameters": {"killing": parameter}})
+    with pytest.raises(FitFieldError, match=r"kiling\.median"):
+        fields_of(wrong, read_texts(calibration))
+
+
+def test_a_range_the_wrong_way_round_is_refused(tmp_path):
+    text = catalog.read_text(catalog.find("calibrations", "oak_squamous"))
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("low = 45\nhigh = 200", "low = 200\nhigh = 45"))
+    with pytest.raises(CardEntryError, match="low and high"):
+        read_calibration(path)

@@ -1,0 +1,126 @@
+"""The whole of a fit, on a stand-in for the biology; and one member on the biology itself."""
+
+import json
+
+import numpy as np
+import pytest
+
+from twoarm.errors import FitFailedError, OtherStudyError
+from twoarm.fit import run, told
+from twoarm.fit.card import read_calibration
+from twoarm.fit.cohorts import conduct, set_scene
+from twoarm.fit.report import write_report
+from twoarm.fit.targets import read_targets
+from twoarm.fit.trust import coverage, rank_check
+
+
+def test_it_finds_what_the_data_were_made_from_and_leaves_the_rest_at_the_prior(fitted):
+    table = told.contraction(fitted).set_index("parameter")
+    names = list(fitted.calibration.parameters)
+    assert fitted.weights @ fitted.z[-1][:, 0] == pytest.approx(1.0, abs=0.5)
+    assert table.loc[names[0], "verdict"] == "learned"
+    assert (table.loc[names[8:], "verdict"] == "as the prior").mean() > 0.7
+    assert told.demands(told.in_sample(fitted))["kept"].all()
+
+
+def test_the_same_seed_gives_the_same_numbers_and_a_stopped_fit_goes_on(quick, tmp_path, monkeypatch):
+    how = {"members": 12, "iterations": 1, "rounds": 1, "patients": 100, "seed": 2}
+    whole = run.calibrate("oak_squamous", tmp_path / "whole", **how)
+    calls = []
+
+    def stops(member, z, patients, seed):
+        calls.append(member)
+        if len(calls) == 17:
+            raise KeyboardInterrupt
+        return quick(member, z, patients, seed)
+
+    monkeypatch.setattr(run, "_one", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run.calibrate("oak_squamous", tmp_path / "part", **how)
+    calls.clear()
+    monkeypatch.setattr(run, "_one", lambda *a: (calls.append(a[0]), quick(*a))[1])
+    again = run.calibrate("oak_squamous", tmp_path / "part", **how)
+    assert len(calls) == 36 - 16
+    np.testing.assert_array_equal(again.z[-1], whole.z[-1])
+    np.testing.assert_array_equal(again.weights, whole.weights)
+
+
+def test_another_fit_does_not_go_into_the_same_folder(quick, tmp_path):
+    run.calibrate("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100, seed=1)
+    with pytest.raises(OtherStudyError, match="seed"):
+        run.calibrate("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100, seed=2)
+
+
+def test_where_time_is_short_fewer_and_larger_steps_take_in_all_of_the_data(quick, tmp_path):
+    said = []
+    fitted = run.calibrate(
+        "oak_squamous", tmp_path, members=8, iterations=4, patients=100, minutes=1e-9,
+        progress=lambda step, share: said.append((step, share)),
+    )  # fmt: skip
+    assert fitted.steps == [1.0]
+    assert len(fitted.simulated) == 3
+    assert "min to go" in said[0][0]
+
+
+def test_a_fit_of_which_most_members_fail_is_no_fit(quick, tmp_path, monkeypatch):
+    def fails(member, z, patients, seed):
+        _, g, _ = quick(member, z, patients, seed)
+        return member, np.full_like(g, np.nan), "it cannot"
+
+    monkeypatch.setattr(run, "_one", fails)
+    with pytest.raises(FitFailedError, match="it cannot"):
+        run.calibrate("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100)
+
+
+def test_a_target_that_contradicts_another_is_named(quick, tmp_path, monkeypatch):
+    """Two curves that both follow the first parameter alone, asked to go opposite ways."""
+    readings = [r for each in read_targets(read_calibration("oak_squamous")).values() for r in each]
+    sign = {"docetaxel_pfs": 1.0, "docetaxel_os": -1.0}
+    slope = np.array([sign.get(r.target, 0.0) for r in readings])
+
+    def opposed(member, z, patients, seed):
+        return member, np.array([r.value for r in readings]) + 0.2 * np.abs(slope) + 0.2 * slope * z[0], ""
+
+    monkeypatch.setattr(run, "_one", opposed)
+    fitted = run.calibrate("oak_squamous", tmp_path, members=60, iterations=1, rounds=1, patients=300)
+    verdicts = told.conflicts(fitted).set_index("target")["verdict"]
+    assert {verdicts["docetaxel_pfs"], verdicts["docetaxel_os"]} == {
+        "conflicts with docetaxel_os", "conflicts with docetaxel_pfs",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_ranks_of_truths_are_near_uniform(fitted):
+    table = coverage(rank_check(fitted, repeats=50))
+    assert table["held_90"].mean() > 0.8
+    assert table["held_50"].mean() == pytest.approx(0.5, abs=0.15)
+
+
+def test_tables_and_report_are_written(fitted, tmp_path):
+    tables = told.write_told(fitted, tmp_path / "report")
+    write_report(fitted, tables, tmp_path / "report")
+    names = {path.name for path in (tmp_path / "report").iterdir()}
+    assert names >= {
+        "in_sample.csv",
+        "contraction.csv",
+        "conflicts.csv",
+        "curves.png",
+        "report.md",
+        "facts.json",
+    }
+    assert json.loads((tmp_path / "report" / "facts.json").read_text())["members"] == 100
+
+
+@pytest.mark.slow
+def test_a_member_on_the_biology_has_the_readings_and_the_same_seed_the_same_numbers():
+    calibration = read_calibration("oak_squamous")
+    scene, readings = set_scene(calibration), read_targets(calibration)
+    assert all(len(model.states) < 60 for model in scene.models.values())
+    z = np.zeros(len(calibration.parameters))
+    one, two = (conduct(scene, z, readings, patients=40, seed=3) for _ in range(2))
+    for name, values in one.items():
+        assert len(values) == len(readings[name])
+        assert ((values >= 0) & (values <= 1)).all()
+        np.testing.assert_array_equal(values, two[name])
+        curve = [v for v, r in zip(values, readings[name], strict=True) if r.what == "OS"]
+        assert (np.diff(curve) <= 0).all()
