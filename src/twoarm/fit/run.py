@@ -114,8 +114,8 @@ def calibrate(
     Notes
     -----
     Calibrate, emulate, sample: Kalman steps bring the ensemble near the data; a polynomial is learned from
-    what it gave on the way; the posterior is drawn through the polynomial, and simulated. The steps alone would
-    say too much of parameters that the data do not tell (a hundred members correlate by chance).
+    what it gave on the way; the posterior is drawn through the polynomial, and simulated. The steps alone
+    would say too much of parameters that the data do not tell (a hundred members correlate by chance).
 
     References
     ----------

@@ -148,7 +148,8 @@ def convergence(fitted: Fitted) -> pd.DataFrame:
     -------
     DataFrame
         `ensemble made_by misfit misfit_of_mean spread went`: how it was made; misfits as mean squared
-        standardized difference (about 1 where the model is right); `spread` the mean variance of the parameters, 1 in the
+        standardized difference (about 1 where the model is right); `spread` the mean variance of the
+        parameters, 1 in the
         prior; `went` the distance of the mean from the ensemble before, in prior standard deviations.
     """
     fit = np.array([reading.fitted for reading in fitted.readings])
