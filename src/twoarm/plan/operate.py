@@ -180,7 +180,7 @@ def ratios_over_time(
     Returns
     -------
     DataFrame
-        `trial`, `kind` ("calendar": at a data cut; "period": events of a period of follow-up alone, at the final
+        `trial`, `kind` ("calendar": at a data cut; "period": events of a period alone, at the final
         analysis), `month` (of the cut since the trial opened; end of the period), `start` [month], `ratio`.
     """
     rows = []
