@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from twoarm.patients.draw import draw_patients
     from twoarm.patients.drawn import DrawnPatients
     from twoarm.patients.population import Population, read_population
+    from twoarm.plan import plan_trial
     from twoarm.regimen import Regimen
     from twoarm.report import write_report
     from twoarm.study import read_study, run_study
@@ -86,6 +87,7 @@ _HOMES: dict[str, dict[str, str]] = {
         "cite": "bibliography",
     },
     "Whole studies": {
+        "plan_trial": "plan",
         "run_study": "study",
         "read_study": "study",
         "predict_cohort": "check",
@@ -139,6 +141,7 @@ __all__ = [
     "weigh_designation",
     "read_references",
     "cite",
+    "plan_trial",
     "run_study",
     "read_study",
     "predict_cohort",
