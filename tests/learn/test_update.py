@@ -67,19 +67,27 @@ class Pools:
         return pd.DataFrame(rows)
 
 
-@pytest.fixture
-def pools(monkeypatch):
+@pytest.fixture(scope="module")
+def pools():
     stand_in = Pools()
-    monkeypatch.setattr("twoarm.learn.update.predict_cohort", stand_in)
-    return stand_in
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("twoarm.learn.update.predict_cohort", stand_in)
+        yield stand_in
+
+
+@pytest.fixture(scope="module")
+def asked(pools, tmp_path_factory):
+    """The library's update with its card, and the folder it lies in."""
+    folder = tmp_path_factory.mktemp("update") / "out"
+    return folder, ask(folder)
 
 
 def ask(folder, **more):
     return update_card("ibi363", folder, **({"draws": 64, "members": 1, "pool": 48, "seed": 3} | more))
 
 
-def test_reports_choose_the_draws_that_respond(pools, tmp_path):
-    found = ask(tmp_path / "out")
+def test_reports_choose_the_draws_that_respond(asked):
+    _, found = asked
     fields = found.fields.set_index("field")
     assert fields.loc["pd1_arm.kd", "shift"] < -0.3
     assert fields.loc["pd1_arm.kd", "chance"] < 0.05
@@ -90,18 +98,18 @@ def test_reports_choose_the_draws_that_respond(pools, tmp_path):
     assert found.weights["weight"].sum() == pytest.approx(1)
 
 
-def test_more_doubt_leaves_more_draws(pools, tmp_path):
-    looks = ask(tmp_path / "out").looks
+def test_more_doubt_leaves_more_draws(asked):
+    looks = asked[1].looks
     together = looks[looks["cohort"] == "all"].set_index("discrepancy")["effective"]
     assert together[0.5] < together[1.0] < together[2.0] <= 64
     assert set(looks.loc[looks["rows"] == "C015", "discrepancy"]) == {1.0}
 
 
-def test_superseded_cuts_are_shown_and_do_not_weigh(pools, tmp_path):
-    asked = read_update("ibi363")
-    last = asked.cohorts[0].model_copy(update={"cuts": asked.cohorts[0].cuts[-1:]})
-    alone = asked.model_copy(update={"cohorts": (last, *asked.cohorts[1:])})
-    whole = ask(tmp_path / "whole")
+def test_superseded_cuts_are_shown_and_do_not_weigh(asked, tmp_path):
+    update = read_update("ibi363")
+    last = update.cohorts[0].model_copy(update={"cuts": update.cohorts[0].cuts[-1:]})
+    alone = update.model_copy(update={"cohorts": (last, *update.cohorts[1:])})
+    whole = asked[1]
     short = update_card(alone, tmp_path / "short", draws=64, members=1, pool=48, seed=3)
     assert whole.weights["weight"].to_numpy() == pytest.approx(short.weights["weight"].to_numpy())
     assert len(whole.looks) > len(short.looks)
@@ -120,29 +128,27 @@ def test_control_counts_those_who_did_not_respond(pools, tmp_path):
     assert own.loc[draw, "C040"] == pytest.approx(log_rate(16, 19, share, 48 * (1 - response), 0.7), abs=1e-9)
 
 
-def test_weights_go_with_their_draws_only(pools, tmp_path):
-    found = ask(tmp_path / "out")
-    asked = read_update("ibi363")
-    page = write_update(found, asked, tmp_path / "out").read_text(encoding="utf-8")
+def test_weights_go_with_their_draws_only(asked):
+    folder, found = asked
+    page = write_update(found, read_update("ibi363"), folder).read_text(encoding="utf-8")
     assert page.count("<svg") == 1
     assert "nothing here is put back" in page
     card = read_molecule("ibi363")
-    weight = read_weights(tmp_path / "out", draw_cards(card, 64, seed=3))
+    weight = read_weights(folder, draw_cards(card, 64, seed=3))
     assert weight == pytest.approx(found.weights["weight"].to_numpy())
-    first = read_weights(tmp_path / "out", draw_cards(card, 16, seed=3))
+    first = read_weights(folder, draw_cards(card, 16, seed=3))
     assert first == pytest.approx(weight[:16] / weight[:16].sum())
     with pytest.raises(NotARunError, match="another seed"):
-        read_weights(tmp_path / "out", draw_cards(card, 64, seed=4))
+        read_weights(folder, draw_cards(card, 64, seed=4))
     with pytest.raises(NotARunError, match="128 draws"):
-        read_weights(tmp_path / "out", draw_cards(card, 128, seed=3))
-    record = json.loads((tmp_path / "out" / "weights.json").read_text(encoding="utf-8"))
+        read_weights(folder, draw_cards(card, 128, seed=3))
+    record = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
     assert record["digest"] == card.digest
 
 
-def test_a_folder_keeps_one_update(pools, tmp_path):
-    ask(tmp_path / "out")
+def test_a_folder_keeps_one_update(asked):
     with pytest.raises(OtherStudyError, match="seed"):
-        ask(tmp_path / "out", seed=4)
+        ask(asked[0], seed=4)
 
 
 def test_an_unknown_cohort_is_refused(tmp_path):
@@ -161,10 +167,9 @@ def test_the_library_update_names_rows_that_exist_and_no_row_twice():
     assert not set(facts.loc[last, "use"]) & {"calibrate"}
 
 
-def test_words_say_what_moved_and_what_is_missed(pools, tmp_path):
-    found = ask(tmp_path / "out")
-    asked = read_update("ibi363")
-    words = " ".join(notes_of(found, asked))
+def test_words_say_what_moved_and_what_is_missed(asked):
+    found, update = asked[1], read_update("ibi363")
+    words = " ".join(notes_of(found, update))
     assert "pd1_arm.kd" in words
     assert "draws are left in effect" in words
-    assert len(update_tables(found, asked)) == 3
+    assert len(update_tables(found, update)) == 3
