@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twoarm.calibrate.measured import Measured, read_measured
 from twoarm.calibrate.receptors import ReceptorFit, fit_receptors, leave_one_out, profile
-from twoarm.calibrate.resolve import between_days, measured_ec50, resolve, score_order
+from twoarm.calibrate.resolvable import between_days, measured_ec50, resolve, score_order
 from twoarm.calibrate.told import write_receptor_fit
 
 __all__ = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from twoarm.calibrate.measured import Free, Measured, lay_beside
-from twoarm.calibrate.resolve import measured_ec50
+from twoarm.calibrate.resolvable import measured_ec50
 from twoarm.cells.bath import bath_table, bathe
 from twoarm.cells.read import CellSet, read_cells
 from twoarm.cells.respond import half_way

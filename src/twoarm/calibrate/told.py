@@ -21,7 +21,7 @@ from twoarm.calibrate.receptors import (
     profile,
     relative_error,
 )
-from twoarm.calibrate.resolve import measured_ec50, resolve, score_order
+from twoarm.calibrate.resolvable import measured_ec50, resolve, score_order
 from twoarm.cells.bath import bath_model
 from twoarm.cells.read import read_cells
 

@@ -10,7 +10,7 @@ import pytest
 
 from twoarm.calibrate import between_days, fit_receptors, leave_one_out, read_measured, resolve, score_order
 from twoarm.calibrate.receptors import library_values, ligand_ec50
-from twoarm.calibrate.resolve import _half_ways
+from twoarm.calibrate.resolvable import _half_ways
 from twoarm.cells.respond import half_way
 
 MEASURED = read_measured()
@@ -98,6 +98,18 @@ def test_an_order_is_scored_on_pairs_that_can_be_told():
     assert (near.measurable, near.within, near.resolvable, near.right, near.strict) == (3, 3, 2, 2, False)
     off = score_order(pd.DataFrame({**row, "cell": cells, "predicted": [11, 10, 12, 13]}), pairs).iloc[0]
     assert (off.within, off.right, off.strict) == (2, 1, False)
+
+
+def test_every_ligand_and_hour_is_scored_by_its_own_pairs():
+    known, pairs = resolve(MEASURED)
+    alike = known.assign(predicted=known.ec50, measured=known.ec50)
+    scored = score_order(alike.sample(frac=1, random_state=1), pairs.sample(frac=1, random_state=2))
+    assert len(scored) == len(known[["ligand", "moieties", "hour"]].drop_duplicates())
+    assert scored.resolvable.sum() == pairs.resolvable.sum()
+    assert scored.within.equals(scored.measurable)
+    assert scored.strict.all()
+    backward = score_order(alike.assign(predicted=1 / alike.ec50), pairs)
+    assert backward.right.sum() < 0.05 * backward.resolvable.sum()
 
 
 @pytest.fixture(scope="module")

@@ -205,10 +205,10 @@ def score_order(predicted: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     [['x', 1, 1.0, 2, 1, 1, 1, True]]
     """
     of, rows = ["ligand", "moieties", "hour"], []
-    resolvable = pairs[pairs["resolvable"]].set_index(of)
+    resolvable = dict(list(pairs[pairs["resolvable"]].groupby(of)))
     for key, own in predicted.groupby(of):
         ec50 = own.set_index("cell")["predicted"]
-        told = resolvable.loc[[key]] if key in resolvable.index else resolvable.iloc[:0]
+        told = resolvable.get(key, pairs.iloc[:0])
         right = sum(
             bool(ec50[first] < ec50[later]) for first, later in zip(told["first"], told["later"], strict=True)
         )
