@@ -216,6 +216,9 @@ def _draw_line(words: Axes, axes: Axes, numbers: Axes, place: int, line: _Line) 
     axes.hlines(
         place, max(line.low, left), min(line.high, right), color=EXPERIMENTAL, linewidth=1.8, zorder=2
     )
+    for end, beyond, arrow in ((left, line.low < left, "<"), (right, line.high > right, ">")):
+        if beyond:  # the interval goes on outside
+            axes.plot(end, place, arrow, markersize=5, color=EXPERIMENTAL, clip_on=False, zorder=3)
     marker = "s" if line.indented else "D"
     shown = float(np.clip(line.value, left, right))
     axes.plot(shown, place, marker, markersize=5, color=EXPERIMENTAL, markeredgecolor=PAPER, zorder=3)
