@@ -100,7 +100,9 @@ def ensemble_of(population: str, *, members: int, seed: int, which: Which = "fro
     if which == "frozen" and population in frozen_names():
         frozen = read_frozen(population)
         if len(frozen.ensemble) > 1:
-            return Ensemble(members_of(frozen, members, seed=seed), f"frozen, {frozen.record['status']}")
+            moved_on = f"; since then changed: {', '.join(frozen.stale)}" if frozen.stale else ""
+            said = f"frozen, {frozen.record['status']}{moved_on}"
+            return Ensemble(members_of(frozen, members, seed=seed), said)
     name, outcomes, parameters = _prior_of(population)
     texts = _texts(population, outcomes)
     points = _normals(members, len(parameters), seed, population)
