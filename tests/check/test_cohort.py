@@ -34,7 +34,9 @@ def shares(asked: Request, *, between: float, **_: object) -> pd.DataFrame:
     return made_up(asked).assign(bor=np.where(responds, "PR", "PD"))
 
 
-def spread_of(n: int, pool: int, members: int, monkeypatch: pytest.MonkeyPatch, between: float = 0.0) -> float:
+def spread_of(
+    n: int, pool: int, members: int, monkeypatch: pytest.MonkeyPatch, between: float = 0.0
+) -> float:
     monkeypatch.setattr(room, "simulate_pool", partial(shares, between=between))
     several = [POPULATION] * members
     told = predict_cohort(
@@ -43,7 +45,9 @@ def spread_of(n: int, pool: int, members: int, monkeypatch: pytest.MonkeyPatch, 
     return float(told["value"].std())
 
 
-@pytest.mark.parametrize(("n", "pool", "members"), [(40, 50, 100), (40, 400, 100), (150, 75, 100), (40, 60, 6)])
+@pytest.mark.parametrize(
+    ("n", "pool", "members"), [(40, 50, 100), (40, 400, 100), (150, 75, 100), (40, 60, 6)]
+)
 def test_the_spread_is_that_of_n_patients(
     n: int, pool: int, members: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +90,9 @@ def test_a_mixed_cohort_has_the_shares_of_its_parts(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(room, "simulate_pool", by_population)
     parts = [Part(["io_naive_squamous_nsclc"], 0.25), Part(["io_naive_nonsquamous_nsclc"], 0.75)]
-    told = predict_cohort(parts, ONE_ARM, n=40, seed=1, pool=50, replicates=4, endpoints=["ORR"], model=object())
+    told = predict_cohort(
+        parts, ONE_ARM, n=40, seed=1, pool=50, replicates=4, endpoints=["ORR"], model=object()
+    )
     assert told["value"].tolist() == [25.0] * 4
 
 
@@ -128,7 +134,9 @@ def test_widths_are_those_of_a_nested_design() -> None:
         for m in range(6)
         for r in range(6)
     ]
-    table = pd.DataFrame(rows, columns=["draw", "member", "replicate", "value"]).assign(endpoint="mOS", arm="a")
+    table = pd.DataFrame(rows, columns=["draw", "member", "replicate", "value"]).assign(
+        endpoint="mOS", arm="a"
+    )
     table.attrs = {"units": {"mOS": "months"}}
     found = split_width(table).loc[0, ["card", "population", "sampling"]].to_numpy(float)
     assert found == pytest.approx(np.array([0.09, 0.16, 0.25]) / 0.5, abs=0.05)

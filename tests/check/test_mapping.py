@@ -22,10 +22,26 @@ RULES = read_rules()
 FACTS = read_evidence(["comparators", "oak_squamous", "ibi363"])
 MAPPED, REASONS = map_rows(FACTS, RULES)
 ROW = {
-    "id": "A1", "drug": "docetaxel", "regimen": "", "dose": "75 mg/m2 IV", "schedule": "Q3W", "combination": "none",
-    "tumor": "NSCLC", "histology": "squamous", "line": "2L", "prior_io": "no", "biomarker_subset": "", "n": 110,
-    "endpoint": "ORR", "value": 8.2, "unit": "%", "follow_up_months": "", "note": "", "trial_name": "", "verified": True,
-}  # fmt: skip
+    "id": "A1",
+    "drug": "docetaxel",
+    "regimen": "",
+    "dose": "75 mg/m2 IV",
+    "schedule": "Q3W",
+    "combination": "none",
+    "tumor": "NSCLC",
+    "histology": "squamous",
+    "line": "2L",
+    "prior_io": "no",
+    "biomarker_subset": "",
+    "n": 110,
+    "endpoint": "ORR",
+    "value": 8.2,
+    "unit": "%",
+    "follow_up_months": "",
+    "note": "",
+    "trial_name": "",
+    "verified": True,
+}
 
 
 def mapped(**cells: object) -> Mapped:
@@ -87,16 +103,34 @@ def test_a_bare_number_of_a_table_in_mg_per_kg_is_one() -> None:
 @pytest.mark.parametrize(
     ("cells", "parts"),
     [
-        ({"histology": "all (26% squamous)"}, {"io_naive_squamous_nsclc": 0.26, "io_naive_nonsquamous_nsclc": 0.74}),
-        ({"histology": "all (57% non-squamous)"}, {"io_naive_squamous_nsclc": 0.43, "io_naive_nonsquamous_nsclc": 0.57}),
-        ({"prior_io": "mixed (32% prior ICI)"}, {"io_resistant_squamous_nsclc": 0.32, "io_naive_squamous_nsclc": 0.68}),
-        ({"prior_io": "8 of 9 checkpoint inhibitor"}, {"io_resistant_squamous_nsclc": 8 / 9, "io_naive_squamous_nsclc": 1 / 9}),
+        (
+            {"histology": "all (26% squamous)"},
+            {"io_naive_squamous_nsclc": 0.26, "io_naive_nonsquamous_nsclc": 0.74},
+        ),
+        (
+            {"histology": "all (57% non-squamous)"},
+            {"io_naive_squamous_nsclc": 0.43, "io_naive_nonsquamous_nsclc": 0.57},
+        ),
+        (
+            {"prior_io": "mixed (32% prior ICI)"},
+            {"io_resistant_squamous_nsclc": 0.32, "io_naive_squamous_nsclc": 0.68},
+        ),
+        (
+            {"prior_io": "8 of 9 checkpoint inhibitor"},
+            {"io_resistant_squamous_nsclc": 8 / 9, "io_naive_squamous_nsclc": 1 / 9},
+        ),
         ({"line": "1L"}, {"untreated_squamous_nsclc": 1.0}),
         ({"prior_io": "", "line": "post-IO"}, {"io_resistant_squamous_nsclc": 1.0}),
-        ({"tumor": "melanoma", "histology": "acral", "drug": "pembrolizumab", "dose": "200 mg"}, {"io_naive_acral_melanoma": 1.0}),
-        ({"tumor": "CRC", "histology": "adenocarcinoma", "line": "3L+", "drug": "placebo", "dose": ""}, {"third_line_mss_colorectal": 1.0}),
+        (
+            {"tumor": "melanoma", "histology": "acral", "drug": "pembrolizumab", "dose": "200 mg"},
+            {"io_naive_acral_melanoma": 1.0},
+        ),
+        (
+            {"tumor": "CRC", "histology": "adenocarcinoma", "line": "3L+", "drug": "placebo", "dose": ""},
+            {"third_line_mss_colorectal": 1.0},
+        ),
     ],
-)  # fmt: skip
+)
 def test_populations_and_their_shares_are_read(cells: dict[str, object], parts: dict[str, float]) -> None:
     assert dict(mapped(**cells).cohort.parts) == pytest.approx(parts, abs=1e-5)
 
@@ -143,7 +177,10 @@ def test_two_arms_are_given_what_their_own_rows_say() -> None:
 
 
 def test_the_number_of_patients_may_stand_in_another_row_of_the_arm() -> None:
-    rows = [ROW | {"trial_name": "T", "id": "A0", "n": 77}, ROW | {"trial_name": "T", "n": pd.NA, "endpoint": "DCR"}]
+    rows = [
+        ROW | {"trial_name": "T", "id": "A0", "n": 77},
+        ROW | {"trial_name": "T", "n": pd.NA, "endpoint": "DCR"},
+    ]
     found, _ = map_rows(pd.DataFrame(rows), RULES)
     assert found["A1"].cohort.arms[0].n == 77
     assert found["A1"].scored
@@ -169,19 +206,39 @@ def test_follow_up_cuts_short_cohorts_only() -> None:
 @settings(max_examples=150, deadline=None)
 @given(
     st.dictionaries(
-        st.sampled_from(["drug", "regimen", "dose", "schedule", "combination", "tumor", "histology", "line",
-                         "prior_io", "biomarker_subset", "endpoint", "follow_up_months", "note", "trial_name"]),
+        st.sampled_from(
+            [
+                "drug",
+                "regimen",
+                "dose",
+                "schedule",
+                "combination",
+                "tumor",
+                "histology",
+                "line",
+                "prior_io",
+                "biomarker_subset",
+                "endpoint",
+                "follow_up_months",
+                "note",
+                "trial_name",
+            ]
+        ),
         st.text(alphabet=string.printable + "µ≥–", max_size=400),
         max_size=4,
     )
-)  # fmt: skip
+)
 def test_no_text_of_a_stranger_breaks_the_mapping(cells: dict[str, str]) -> None:
     found, reasons = map_rows(pd.DataFrame([ROW | cells]), RULES)
     assert len(found) + len(reasons) == 1
 
 
 def test_a_pattern_that_is_none_is_named(tmp_path: Path) -> None:
-    text = catalog.find("mappings", "clinic").read_text().replace("match = 'ipilimumab|tremelimumab'", "match = '('")
+    text = (
+        catalog.find("mappings", "clinic")
+        .read_text()
+        .replace("match = 'ipilimumab|tremelimumab'", "match = '('")
+    )
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(CardEntryError, match="no regular expression"):
         read_rules(tmp_path / "mine.toml")

@@ -63,7 +63,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 SMALL = {"members": 3, "draws": 2, "pool": 60, "replicates": 20, "populations": "prior"}
 
 
-def test_a_strangers_file_is_predicted_where_it_can_be(rows: Path, tmp_path: Path, asked: list[Request]) -> None:
+def test_a_strangers_file_is_predicted_where_it_can_be(
+    rows: Path, tmp_path: Path, asked: list[Request]
+) -> None:
     costs = []
     found = check_evidence(rows, tmp_path / "out", tell=costs.append, **SMALL)
     table = found.table.set_index("id")
@@ -71,8 +73,18 @@ def test_a_strangers_file_is_predicted_where_it_can_be(rows: Path, tmp_path: Pat
     assert found.table["id"].iloc[0] == "R2"  # the miss comes first
     assert table.loc["R2", "verdict"] == "outside"
     assert table.loc["R1", "verdict"] == "inside"
-    assert table.loc["R4", "regimen"] == "nivolumab 3 mg/kg every 14 days against docetaxel 75 mg/m2 every 21 days"
-    assert table["scored"].to_dict() == {"R2": True, "R1": True, "R3": True, "R4": True, "R7": False, "R8": False}
+    assert (
+        table.loc["R4", "regimen"]
+        == "nivolumab 3 mg/kg every 14 days against docetaxel 75 mg/m2 every 21 days"
+    )
+    assert table["scored"].to_dict() == {
+        "R2": True,
+        "R1": True,
+        "R3": True,
+        "R4": True,
+        "R7": False,
+        "R8": False,
+    }
     assert "not scored" in table.loc["R7", "verdict"]
     assert found.missing.set_index("id")["reason"].to_dict() == {
         "R5": "no card of this agent: sunshine",
@@ -139,7 +151,17 @@ def test_pictures_are_drawn(rows: Path, tmp_path: Path, asked: list[Request]) ->
 def test_the_command_prints_cost_rows_reasons_and_coverage(
     rows: Path, tmp_path: Path, asked: list[Request]
 ) -> None:
-    words = ["check", "--evidence", str(rows), "--out", str(tmp_path / "out"), "--members", "3", "--pool", "60"]
+    words = [
+        "check",
+        "--evidence",
+        str(rows),
+        "--out",
+        str(tmp_path / "out"),
+        "--members",
+        "3",
+        "--pool",
+        "60",
+    ]
     words += ["--replicates", "20", "--populations", "prior", "--quiet", "--workers", "1"]
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 0, told.output
