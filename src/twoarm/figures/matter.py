@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,7 +70,7 @@ def worth(table: pd.DataFrame, *, width: float = FULL_WIDTH) -> Figure:
             axes.hlines(place, 100 * rows["low"], 100 * rows["high"], color=INK, linewidth=1.2)
             axes.set_yticks(place, order)
             axes.set_xlim(0, 100 * max(0.1, 1.05 * float(table["high"].max())))
-            axes.set_title(shorten(str(title), 34), fontsize=8.5)
+            axes.set_title("\n".join(wrap(str(title), 18)[:2]), fontsize=8)
             axes.grid(visible=False, axis="y")
             axes.grid(visible=True, axis="x")
             axes.set_xlabel("% of the variance")
