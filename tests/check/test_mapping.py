@@ -158,6 +158,8 @@ def test_populations_and_their_shares_are_read(cells: dict[str, object], parts: 
         ({"value": float("nan")}, "no figure"),
         ({"endpoint": "HR_OS", "unit": "ratio"}, "a ratio needs two arms"),
         ({"histology": "150% squamous"}, "beyond 0 to 100"),
+        ({"n": 10**9}, "more than the 100,000"),
+        ({"endpoint": "OS_999m"}, "later than 120 months"),
     ],
 )
 def test_what_cannot_be_predicted_says_why(cells: dict[str, object], said: str) -> None:

@@ -29,6 +29,9 @@ ENDPOINTS = ("ORR", "ORR_any", "DCR", "mPFS", "PFS_6m", "PFS_12m", "mOS", "OS_12
 
 # with fewer pools a cohort is drawn with replacement: they do not stand for the spread between patients
 _FEW = 8
+LARGEST = 100_000
+"""Patients of an arm; the largest trial ever had fewer."""
+
 Cards = Mapping[str, pd.DataFrame]
 
 
@@ -358,8 +361,8 @@ def _sizes(n: int | Mapping[str, int], protocol: Protocol) -> dict[str, int]:
     sizes = {arm: n for arm in protocol.arms} if isinstance(n, int) else dict(n)
     for arm in protocol.arms:
         size = sizes.get(arm)
-        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 100_000:
-            rule = "Each arm has 1 to 100,000 patients. Give a whole number."
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= LARGEST:
+            rule = f"Each arm has 1 to {LARGEST:,} patients. Give a whole number."
             raise CohortError(what=f'n of arm "{arm}"', value=size, rule=rule)
     return {arm: sizes[arm] for arm in protocol.arms}
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from twoarm.check.cohort import LARGEST
 from twoarm.check.endpoints import read_endpoint
 from twoarm.check.pool import Subset
 from twoarm.check.rules import Drug, Rules, Setting, SubsetRule, Tumor, found
@@ -191,6 +192,8 @@ def _endpoint(fact: pd.Series, rules: Rules, notes: list[str]) -> tuple[str, flo
         wanted = read_endpoint(name).unit
     except TwoarmError:
         raise NotMapped(f"an endpoint that is not simulated: {fact['endpoint']}") from None
+    if read_endpoint(name).month > rules.last_month:
+        raise NotMapped(f"later than {rules.last_month:g} months: {fact['endpoint']}")
     if unit != wanted:
         raise NotMapped(f"{fact['endpoint']} in {unit}, not in {wanted}")
     if rule.note:
@@ -278,6 +281,8 @@ def _patients(fact: pd.Series, facts: pd.DataFrame, arms: int) -> int | None:
         for column in ("trial_name", "drug", "tumor", "histology", "line", "biomarker_subset"):
             same = same[same[column] == fact[column]]
         n = same["n"].iloc[0] if len(same) and fact["trial_name"] else None
+    if n is not None and int(n) > LARGEST:
+        raise NotMapped(f"{int(n):,} patients, more than the {LARGEST:,} of a cohort")
     return None if n is None else max(int(n) // arms, 1)
 
 

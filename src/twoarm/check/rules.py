@@ -136,6 +136,7 @@ class Rules(Card):
     near_doses: Annotated[float, measured("", at_least=1)]
     cut_share: Annotated[float, measured("", above=0, at_most=1)]
     never_cut: Annotated[float, measured("", above=0)]
+    last_month: Annotated[float, measured("", above=0)]
     tumors: Annotated[tuple[Tumor, ...], Field(min_length=1)]
     drugs: Annotated[tuple[Drug, ...], Field(min_length=1)]
     schedules: Annotated[tuple[Schedule, ...], Field(min_length=1)]
