@@ -29,14 +29,14 @@ def calibrate(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small fit to look at: 24 members.")] = False,
     freeze: Annotated[
-        str | None, typer.Option(help="Freeze the result as the population of this name.")
-    ] = None,
+        bool, typer.Option("--freeze", help="Freeze the result in the library, as the calibration file says.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No bar.")] = False,
 ) -> None:
     """Fit a population to trials of comparators; the cost is printed first, and a stopped fit goes on.
 
     Examples: `twoarm calibrate oak_squamous --quick`,
-    `twoarm calibrate oak_squamous --workers 2 --minutes 30 --freeze io_naive_squamous_nsclc`
+    `twoarm calibrate oak_squamous --workers 2 --minutes 30 --freeze`
     """
     from twoarm.fit import calibrate as run
     from twoarm.fit import freeze_into_library, write_told
@@ -66,8 +66,9 @@ def calibrate(
     if len(missed):
         say_table(_short(missed), title="Targets that are missed, and why")
     note(f"{fitted.facts['cohorts']} cohorts in {fitted.facts['seconds'] / 60:.1f} minutes")
-    if freeze is not None:
-        say(str(freeze_into_library(fitted, freeze, tables)))
+    if freeze:
+        for place in freeze_into_library(fitted, tables):
+            say(str(place))
     say(str(folder))
 
 

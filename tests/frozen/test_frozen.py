@@ -111,10 +111,9 @@ def test_what_is_not_there_is_said(library):
 
 
 def test_what_is_carried_over_moves_by_what_the_fit_moved(fitted, tmp_path):
-    freeze_carried(
-        fitted, "after", tmp_path, population="io_resistant_squamous_nsclc", outcomes="squamous_nsclc",
-        kept_apart=["exhausted_share"],
-    )  # fmt: skip
+    said = fitted.calibration.carried["io_resistant_squamous_nsclc"]
+    alike = said.model_copy(update={"kept_apart": ("exhausted_share",), "differs": {}})
+    freeze_carried(fitted, "after", alike, tmp_path)
     frozen = read_frozen("after", folder=tmp_path)
     prior = read_population("io_resistant_squamous_nsclc")
     middle = fitted.weights @ fitted.z[-1]
@@ -128,6 +127,10 @@ def test_what_is_carried_over_moves_by_what_the_fit_moved(fitted, tmp_path):
     cases = frozen.central.population.variables["exhausted_share"].shape.cases
     assert cases == prior.variables["exhausted_share"].shape.cases
     assert frozen.record["status"].startswith("carried over")
+    freeze_carried(fitted, "unsure", said, tmp_path)
+    unsure = read_frozen("unsure", folder=tmp_path).ensemble
+    field = "antigen_loss_clone.probability"
+    assert unsure[field].std() > 1.1 * frozen.ensemble[field].std()
 
 
 def test_a_prior_can_be_frozen_as_it_is(tmp_path):

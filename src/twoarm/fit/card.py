@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -107,8 +108,24 @@ class Target(_Said):
     use: Literal["fit", "check"] = "fit"
 
 
+class Carried(_Said):
+    """A population that was not measured and takes over what the fit has learned.
+
+    `kept_apart` are parameters that it does not take over; `differs` is the prior of what tells it from the
+    population that was measured, on top of what its own file says.
+    """
+
+    population: str
+    outcomes: str
+    kept_apart: tuple[str, ...] = ()
+    differs: dict[str, Parameter] = Field(default_factory=dict)
+
+
 class Calibration(Card):
-    """Everything a fit needs besides its seed and size. Frozen; see `read_calibration`."""
+    """Everything a fit needs besides its seed and size. Frozen; see `read_calibration`.
+
+    `freezes` is the name under which the posterior is frozen; `carried` are populations frozen with it.
+    """
 
     name: str
     title: str
@@ -119,12 +136,23 @@ class Calibration(Card):
     parameters: Annotated[dict[str, Parameter], Field(min_length=1)]
     cohorts: Annotated[dict[str, Cohort], Field(min_length=1)]
     targets: Annotated[dict[str, Target], Field(min_length=1)]
+    freezes: str = ""
+    carried: dict[str, Carried] = Field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what a fit depends on; under which name it is frozen is no part of it."""
+        said = self.model_dump_json(exclude={"freezes", "carried", "title", "description"})
+        return hashlib.sha256(said.encode()).hexdigest()
 
     @model_validator(mode="after")
     def _whole(self) -> Calibration:
         for name, target in self.targets.items():
             if target.cohort not in self.cohorts:
                 raise ValueError(f"target {name} names the cohort {target.cohort}, which does not exist")
+        for name, carried in self.carried.items():
+            if unknown := set(carried.kept_apart) - set(self.parameters):
+                raise ValueError(f"{name} keeps {min(unknown)} apart, which is not a parameter")
         return self
 
 

@@ -31,6 +31,8 @@ def first_ensemble(members: int, parameters: int, generator: np.random.Generator
     from scipy.special import ndtri
     from scipy.stats import qmc
 
+    if parameters == 0:
+        return np.zeros((members, 0))
     return np.asarray(ndtri(qmc.LatinHypercube(parameters, rng=generator).random(members)))
 
 

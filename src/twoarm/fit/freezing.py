@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ import pandas as pd
 
 import twoarm
 from twoarm import catalog
+from twoarm.chance import generator
+from twoarm.fit.card import Carried
+from twoarm.fit.ensemble import first_ensemble
 from twoarm.fit.knobs import fields_of, read_texts, values_at
 from twoarm.fit.report import write_report
 from twoarm.fit.run import Fitted
-from twoarm.frozen.fields import Texts, read_field
+from twoarm.frozen.fields import Texts, read_field, written_out
 from twoarm.frozen.read import ENSEMBLE, OUTCOMES, POPULATION, RECORD, with_fields
 from twoarm.frozen.toml_text import toml_text
 from twoarm.molecule import Molecule
@@ -57,6 +60,7 @@ def freeze(fitted: Fitted, name: str, folder: Path) -> Path:
         "title": calibration.title,
         "status": "fitted",
         "calibration": calibration.name,
+        "calibration_digest": calibration.digest,
         "fit": {**fitted.facts, "steps": [round(step, 4) for step in fitted.steps]},
         "library": library_of(
             calibration.model, calibration.population, calibration.outcomes, calibration.cohorts
@@ -69,9 +73,7 @@ def freeze(fitted: Fitted, name: str, folder: Path) -> Path:
     return _write(name, folder, central, pd.DataFrame(rows).assign(weight=weights), record)
 
 
-def freeze_carried(
-    fitted: Fitted, name: str, folder: Path, *, population: str, outcomes: str, kept_apart: Sequence[str] = ()
-) -> Path:
+def freeze_carried(fitted: Fitted, name: str, carried: Carried, folder: Path) -> Path:
     """Freeze a population that was not measured: what was learned in another is carried over.
 
     Parameters
@@ -80,12 +82,10 @@ def freeze_carried(
         Of the population that was measured.
     name : str
         Of the frozen population.
+    carried : Carried
+        Prior of the population that was not measured, and how it may differ.
     folder : Path
         Where the folder `name` is made.
-    population, outcomes : str
-        Prior of the population that was not measured, and its clinical link.
-    kept_apart : sequence of str
-        Parameters that are not carried over.
 
     Returns
     -------
@@ -95,23 +95,34 @@ def freeze_carried(
     Notes
     -----
     Each field moves by what the fit moved it by, on the scale of its parameter (a ratio, or a difference of
-    logits). What tells the two populations apart stays the difference of their priors, which nothing
-    measured.
+    logits). What tells the two populations apart is the difference of their files, spread by the prior
+    `differs`, which nothing measured: one draw of it a member.
     """
-    source, target = read_texts(fitted.calibration), _texts_of(population, outcomes)
+    source, target = read_texts(fitted.calibration), _texts_of(carried.population, carried.outcomes)
     kept = np.flatnonzero(fitted.weights > 0)
-    rows = [_rounded(_carried(fitted, source, target, z, kept_apart)) for z in fitted.z[-1][kept]]
-    middle = _rounded(_carried(fitted, source, target, fitted.weights @ fitted.z[-1], kept_apart))
-    said = f"carried over from the fit to {fitted.calibration.name}, prior: {population}"
+    draws = first_ensemble(
+        len(kept), len(carried.differs), generator(fitted.facts["seed"], f"what tells {name} apart")
+    )
+    rows = [
+        _rounded(_carried(fitted, source, target, z, carried, draw))
+        for z, draw in zip(fitted.z[-1][kept], draws, strict=True)
+    ]
+    center = fitted.weights @ fitted.z[-1]
+    middle = _rounded(_carried(fitted, source, target, center, carried, np.zeros(len(carried.differs))))
+    said = f"carried over from the fit to {fitted.calibration.name}, prior: {carried.population}"
     weights = fitted.weights[kept] / fitted.weights[kept].sum()
     record = {
         "name": name,
         "title": target.population["description"],
         "status": "carried over: not fitted to patients of its own",
         "calibration": fitted.calibration.name,
-        "kept_apart": list(kept_apart),
+        "calibration_digest": fitted.calibration.digest,
+        "kept_apart": list(carried.kept_apart),
+        "differs_by_prior": list(carried.differs),
         "fit": {**fitted.facts, "steps": [round(step, 4) for step in fitted.steps]},
-        "library": library_of(fitted.calibration.model, population, outcomes, fitted.calibration.cohorts),
+        "library": library_of(
+            fitted.calibration.model, carried.population, carried.outcomes, fitted.calibration.cohorts
+        ),
         "evidence": _evidence_of(fitted),
     }
     central = _noted(with_fields(target, middle), middle, said)
@@ -226,20 +237,23 @@ def _texts_of(population: str, outcomes: str) -> Texts:
 
 
 def _carried(
-    fitted: Fitted, source: Texts, target: Texts, z: np.ndarray, kept_apart: Sequence[str]
+    fitted: Fitted, source: Texts, target: Texts, z: np.ndarray, carried: Carried, draw: np.ndarray
 ) -> dict[str, float]:
     """Values of the fields in a population that was not measured."""
     values = {}
+    for place, (name, parameter) in enumerate(carried.differs.items()):
+        for field in (f for each in parameter.fields for f in written_out(target, each, name)):
+            size = float(parameter.natural(draw[place]))
+            values[field] = size if parameter.how == "set" else size * read_field(target, field)
     own = fields_of(fitted.calibration, source)
     after = values_at(fitted.calibration, source, z)
     for name, parameter in fitted.calibration.parameters.items():
-        if name in kept_apart:
-            continue
-        for field in own[name]:
+        for field in own[name] if name not in carried.kept_apart else ():
             before = read_field(source, field)
-            for place in _same(target, field):
-                new = parameter.shifted(read_field(target, place), before, after[field])
-                values[place] = new
+            for there in _same(target, field):
+                values[there] = parameter.shifted(
+                    values.get(there, read_field(target, there)), before, after[field]
+                )
     return values
 
 
@@ -301,24 +315,30 @@ def _write_text(path: Path, text: str) -> None:
     write_whole(path, lambda place: place.write_text(text, encoding="utf-8"))
 
 
-def freeze_into_library(fitted: Fitted, name: str, tables: Mapping[str, pd.DataFrame]) -> Path:
-    """Freeze a fit in the library, with its report beside it.
+def freeze_into_library(
+    fitted: Fitted, tables: Mapping[str, pd.DataFrame], *, folder: Path | None = None
+) -> list[Path]:
+    """Freeze a fit, its report, and the populations that it is carried over to, as its calibration file says.
 
     Parameters
     ----------
     fitted : Fitted
         From `twoarm.fit.run.calibrate`.
-    name : str
-        Of the frozen population.
     tables : mapping of str to DataFrame
         From `twoarm.fit.told.write_told`.
+    folder : Path, optional
+        Where; the library's `frozen` by default.
 
     Returns
     -------
-    Path
-        The folder `library/frozen/NAME`.
+    list of Path
+        The folders that were written.
     """
-    folder = Path(catalog.__file__).parent / "library" / "frozen"
-    place = freeze(fitted, name, folder)
+    folder = folder or Path(catalog.__file__).parent / "library" / "frozen"
+    calibration = fitted.calibration
+    place = freeze(fitted, calibration.freezes or calibration.name, folder)
     write_report(fitted, tables, place / "report")
-    return place
+    return [
+        place,
+        *(freeze_carried(fitted, name, each, folder) for name, each in calibration.carried.items()),
+    ]

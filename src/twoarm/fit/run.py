@@ -133,7 +133,7 @@ def calibrate(
     started, say = time.monotonic(), progress or (lambda step, share: None)
     calibration, folder = read_calibration(name), Path(folder)
     readings = [r for each in read_targets(calibration).values() for r in each]
-    claim(folder, _plan(calibration, name, readings, members, patients, seed))
+    claim(folder, _plan(calibration, readings, members, patients, seed))
     variance = np.array([reading.variance(patients) for reading in readings])
     published = np.array([reading.value for reading in readings])
     fitted = np.array([reading.fitted for reading in readings])
@@ -204,12 +204,7 @@ def _fitting_in(total: int, plan: list[float], done: int, possible: float) -> tu
 
 
 def _plan(
-    calibration: Calibration,
-    name: str | Path,
-    readings: Sequence[Reading],
-    members: int,
-    patients: int,
-    seed: int,
+    calibration: Calibration, readings: Sequence[Reading], members: int, patients: int, seed: int
 ) -> dict[str, Any]:
     """Say what makes this fit this fit: two with the same plan have the same numbers."""
     return {
@@ -219,7 +214,7 @@ def _plan(
         "seed": seed,
         "rows": sorted({f"{m.table} {m.row} {m.digest}" for reading in readings for m in reading.rows}),
         "digests": {
-            "calibration": catalog.digest(catalog.find("calibrations", name)),
+            "calibration": calibration.digest,
             "model": read_model(calibration.model).digest,
             "population": read_population(calibration.population).digest,
             "outcomes": catalog.digest(catalog.find("outcomes", calibration.outcomes)),
