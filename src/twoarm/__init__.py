@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from twoarm.evidence.read import read_evidence
     from twoarm.experiment import read_experiment, run_experiment
     from twoarm.export import export_study, export_trial
+    from twoarm.fit import fit_population
+    from twoarm.frozen import frozen_members, read_frozen
     from twoarm.learn import update_card, what_matters
     from twoarm.model import Model, extinguish
     from twoarm.model.sbml import check_units, read_model, write_sbml
@@ -71,6 +73,9 @@ _HOMES: dict[str, dict[str, str]] = {
         "read_population": "patients.population",
         "draw_patients": "patients.draw",
         "DrawnPatients": "patients.drawn",
+        "fit_population": "fit",
+        "read_frozen": "frozen",
+        "frozen_members": "frozen",
     },
     "Trials": {
         "Protocol": "trial.protocol",
@@ -131,6 +136,9 @@ __all__ = [
     "read_population",
     "draw_patients",
     "DrawnPatients",
+    "fit_population",
+    "read_frozen",
+    "frozen_members",
     "Protocol",
     "read_protocol",
     "run_trial",

@@ -38,8 +38,7 @@ def calibrate(
     Examples: `twoarm calibrate oak_squamous --quick`,
     `twoarm calibrate oak_squamous --workers 2 --minutes 30 --freeze`
     """
-    from twoarm.fit import calibrate as run
-    from twoarm.fit import freeze_into_library, write_told
+    from twoarm.fit import fit_population, freeze_into_library, write_told
 
     folder = out or Path(f"results/fit-{Path(name).stem}")
     if quick:
@@ -47,7 +46,7 @@ def calibrate(
     runs = members * (iterations + rounds + 1)
     note(f"{runs} simulations of every cohort with {patients} patients, {workers} at a time")
     with share_bar(quiet) as bar:
-        fitted = run(
+        fitted = fit_population(
             name,
             folder,
             members=members,

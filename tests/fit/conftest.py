@@ -35,4 +35,6 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def fitted(quick, tmp_path):
-    return run.calibrate("oak_squamous", tmp_path / "fit", members=100, iterations=2, patients=300, seed=4)
+    return run.fit_population(
+        "oak_squamous", tmp_path / "fit", members=100, iterations=2, patients=300, seed=4
+    )

@@ -25,7 +25,7 @@ def test_it_finds_what_the_data_were_made_from_and_leaves_the_rest_at_the_prior(
 
 def test_the_same_seed_gives_the_same_numbers_and_a_stopped_fit_goes_on(quick, tmp_path, monkeypatch):
     how = {"members": 12, "iterations": 1, "rounds": 1, "patients": 100, "seed": 2}
-    whole = run.calibrate("oak_squamous", tmp_path / "whole", **how)
+    whole = run.fit_population("oak_squamous", tmp_path / "whole", **how)
     calls = []
 
     def stops(member, z, patients, seed):
@@ -36,24 +36,24 @@ def test_the_same_seed_gives_the_same_numbers_and_a_stopped_fit_goes_on(quick, t
 
     monkeypatch.setattr(run, "_one", stops)
     with pytest.raises(KeyboardInterrupt):
-        run.calibrate("oak_squamous", tmp_path / "part", **how)
+        run.fit_population("oak_squamous", tmp_path / "part", **how)
     calls.clear()
     monkeypatch.setattr(run, "_one", lambda *a: (calls.append(a[0]), quick(*a))[1])
-    again = run.calibrate("oak_squamous", tmp_path / "part", **how)
+    again = run.fit_population("oak_squamous", tmp_path / "part", **how)
     assert len(calls) == 36 - 16
     np.testing.assert_array_equal(again.z[-1], whole.z[-1])
     np.testing.assert_array_equal(again.weights, whole.weights)
 
 
 def test_another_fit_does_not_go_into_the_same_folder(quick, tmp_path):
-    run.calibrate("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100, seed=1)
+    run.fit_population("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100, seed=1)
     with pytest.raises(OtherStudyError, match="seed"):
-        run.calibrate("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100, seed=2)
+        run.fit_population("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100, seed=2)
 
 
 def test_where_time_is_short_fewer_and_larger_steps_take_in_all_of_the_data(quick, tmp_path):
     said = []
-    fitted = run.calibrate(
+    fitted = run.fit_population(
         "oak_squamous", tmp_path, members=8, iterations=4, patients=100, minutes=1e-9,
         progress=lambda step, share: said.append((step, share)),
     )  # fmt: skip
@@ -69,7 +69,7 @@ def test_a_fit_of_which_most_members_fail_is_no_fit(quick, tmp_path, monkeypatch
 
     monkeypatch.setattr(run, "_one", fails)
     with pytest.raises(FitFailedError, match="it cannot"):
-        run.calibrate("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100)
+        run.fit_population("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100)
 
 
 def test_a_target_that_contradicts_another_is_named(quick, tmp_path, monkeypatch):
@@ -82,7 +82,7 @@ def test_a_target_that_contradicts_another_is_named(quick, tmp_path, monkeypatch
         return member, np.array([r.value for r in readings]) + 0.2 * np.abs(slope) + 0.2 * slope * z[0], ""
 
     monkeypatch.setattr(run, "_one", opposed)
-    fitted = run.calibrate("oak_squamous", tmp_path, members=60, iterations=1, rounds=1, patients=300)
+    fitted = run.fit_population("oak_squamous", tmp_path, members=60, iterations=1, rounds=1, patients=300)
     verdicts = told.conflicts(fitted).set_index("target")["verdict"]
     assert {verdicts["docetaxel_pfs"], verdicts["docetaxel_os"]} == {
         "conflicts with docetaxel_os", "conflicts with docetaxel_pfs",

@@ -24,7 +24,7 @@ def fitted(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "_open", lambda name: None)
         patch.setattr(run, "_one", lambda m, z, n, s: (m, published + 0.01 * z[0], ""))
-        return run.calibrate(
+        return run.fit_population(
             "oak_squamous", tmp_path_factory.mktemp("fit"), members=20, iterations=1, rounds=1, patients=300
         )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from twoarm.fit.card import Calibration, read_calibration
 from twoarm.fit.freezing import freeze, freeze_carried, freeze_into_library, freeze_prior
-from twoarm.fit.run import Fitted, calibrate
+from twoarm.fit.run import Fitted, fit_population
 from twoarm.fit.told import conflicts, contraction, convergence, demands, in_sample, write_told
 from twoarm.fit.trust import coverage, rank_check
 
 __all__ = [
     "Calibration",
     "Fitted",
-    "calibrate",
+    "fit_population",
     "conflicts",
     "contraction",
     "convergence",

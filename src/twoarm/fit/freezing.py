@@ -37,7 +37,7 @@ def freeze(fitted: Fitted, name: str, folder: Path) -> Path:
     Parameters
     ----------
     fitted : Fitted
-        From `twoarm.fit.run.calibrate`.
+        From `twoarm.fit.run.fit_population`.
     name : str
         Of the frozen population.
     folder : Path
@@ -323,7 +323,7 @@ def freeze_into_library(
     Parameters
     ----------
     fitted : Fitted
-        From `twoarm.fit.run.calibrate`.
+        From `twoarm.fit.run.fit_population`.
     tables : mapping of str to DataFrame
         From `twoarm.fit.told.write_told`.
     folder : Path, optional

@@ -28,7 +28,7 @@ def write_report(fitted: Fitted, tables: Mapping[str, pd.DataFrame], folder: Pat
     Parameters
     ----------
     fitted : Fitted
-        From `twoarm.fit.run.calibrate`.
+        From `twoarm.fit.run.fit_population`.
     tables : mapping of str to DataFrame
         From `twoarm.fit.told.write_told`.
     folder : Path

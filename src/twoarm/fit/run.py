@@ -67,7 +67,7 @@ class Fitted:
     facts: dict[str, Any]
 
 
-def calibrate(
+def fit_population(
     name: str | Path,
     folder: str | Path,
     *,

@@ -38,7 +38,7 @@ def in_sample(fitted: Fitted) -> pd.DataFrame:
     Parameters
     ----------
     fitted : Fitted
-        From `twoarm.fit.run.calibrate`.
+        From `twoarm.fit.run.fit_population`.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def contraction(fitted: Fitted) -> pd.DataFrame:
     Parameters
     ----------
     fitted : Fitted
-        From `twoarm.fit.run.calibrate`.
+        From `twoarm.fit.run.fit_population`.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def convergence(fitted: Fitted) -> pd.DataFrame:
     Parameters
     ----------
     fitted : Fitted
-        From `twoarm.fit.run.calibrate`.
+        From `twoarm.fit.run.fit_population`.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def conflicts(fitted: Fitted) -> pd.DataFrame:
     Parameters
     ----------
     fitted : Fitted
-        From `twoarm.fit.run.calibrate`.
+        From `twoarm.fit.run.fit_population`.
 
     Returns
     -------
@@ -250,7 +250,7 @@ def write_told(fitted: Fitted, folder: Path) -> dict[str, pd.DataFrame]:
     Parameters
     ----------
     fitted : Fitted
-        From `twoarm.fit.run.calibrate`.
+        From `twoarm.fit.run.fit_population`.
     folder : Path
         Where to.
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from twoarm.frozen.fields import Member, Texts, member_of, read_field, set_field, written_out
 from twoarm.frozen.read import Frozen, frozen_names, members_of, read_frozen
 
+frozen_members = members_of  # the public name, where "members" alone could be anybody's
+
 __all__ = [
     "Frozen",
     "Member",
     "Texts",
+    "frozen_members",
     "frozen_names",
     "member_of",
     "members_of",
