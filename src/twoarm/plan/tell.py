@@ -443,10 +443,10 @@ def _time_section(own: pd.DataFrame, found: Compared, asked: Asked, labels: Mapp
         "time",
         "The hazard ratio is not one number",
         words=(
-            f"Where the curves part late, the hazard ratio depends on when one looks: {early['middle']:.2f} in the first "
+            f"Where hazards are not proportional, the hazard ratio depends on when one looks: {early['middle']:.2f} in the first "
             f"{early['month']:.0f} months, {late['middle']:.2f} between months {late['start']:.0f} and {late['month']:.0f}. "
             + formula,
-            f"Restricted to {until:.0f} months, the experimental arm gains {number(gain['value'])} months on average "
+            f"Restricted to {until:.0f} months, the experimental arm's mean differs by {number(gain['value'])} months "
             f"({number(gain['low'])} to {number(gain['high'])} over draws). Medians of {endpoint}: "
             f"{number(own.loc['median_experimental', 'value'])} against {number(own.loc['median_control', 'value'])} months.",
         ),
@@ -475,6 +475,14 @@ def _inputs_section(own: pd.DataFrame, found: Compared) -> Section:
             f"{name[0].upper()}{name[1:]}: {_percent(low['power'])} at {low['setting']}, {_percent(high['power'])} at "
             f"{high['setting']} ({low['months']:.0f} and {high['months']:.0f} months)."
         )
+    widest = found.inputs.groupby("input")["power"].agg(lambda each: each.max() - each.min()).max()
+    none = (
+        (
+            "None of them moves the answer by a percentage point: within these ranges the design is not what decides.",
+        )
+        if widest < 0.01
+        else ()
+    )
     drawing = figures.moved_inputs(found.inputs, planned=power)
     return Section(
         "inputs",
@@ -482,6 +490,7 @@ def _inputs_section(own: pd.DataFrame, found: Compared) -> Section:
         words=(
             "Each input is moved alone, to the ends of the range its file gives, or by a quarter where it gives none; the "
             "card to the draws at the tenth and ninetieth of a hundred. The same trials are run again.",
+            *none,
         ),
         points=points,
         pictures=(
