@@ -92,6 +92,8 @@ class Mapped(NamedTuple):
         False where the number of patients is not stated.
     notes : tuple of str
         What was assumed on the way.
+    setting : str
+        Tumor with line and earlier immunotherapy, whatever the histology.
     """
 
     cohort: Cohort
@@ -99,6 +101,7 @@ class Mapped(NamedTuple):
     value: float
     scored: bool
     notes: tuple[str, ...]
+    setting: str
 
 
 def map_rows(facts: pd.DataFrame, rules: Rules) -> tuple[dict[str, Mapped], dict[str, str]]:
@@ -166,7 +169,9 @@ def _map(fact: pd.Series, facts: pd.DataFrame, rules: Rules) -> Mapped:
     )
     if len(arms) > 1 and arms[0].label == arms[1].label:
         raise NotMapped("the two arms are the same regimen here")
-    return Mapped(cohort, endpoint, value, n is not None, tuple(dict.fromkeys(notes)))
+    held = _setting(fact, tumor, kind)
+    setting = " ".join([str(fact["tumor"]).lower(), *sorted(held.shares if held else ())])
+    return Mapped(cohort, endpoint, value, n is not None, tuple(dict.fromkeys(notes)), setting)
 
 
 def _endpoint(fact: pd.Series, rules: Rules, notes: list[str]) -> tuple[str, float]:
@@ -308,7 +313,10 @@ def _arm(fact: pd.Series, name: str, n: int, rules: Rules, notes: list[str]) -> 
         if drug.note:
             notes.append(f"{agent}: {drug.note}")
         treatments.append(_treatment(drug, _one_dose(dose, drug, rules, notes), every))
-    told = [f"{part.molecule} {part.dose} every {part.every:g} days" for part in treatments]
+    told = [
+        drug.label or f"{part.molecule} {part.dose} every {part.every:g} days"
+        for drug, part in zip(drugs, treatments, strict=True)
+    ]
     try:
         combine(*(Regimen(read_molecule(part.molecule), part.dose, "21 days") for part in treatments))
     except (SlotTakenError, NoSlotError):

@@ -29,7 +29,7 @@ def draw_check(checked: Checked, folder: Path) -> list[Path]:
     """
     table = checked.table.assign(
         label=[
-            f"{row.id} {row.trial_name}: {row.regimen.split(' every')[0]}, {row.histology}, {row.endpoint}"
+            f"{row.endpoint}, {row.regimen.split(' every')[0]}, {row.histology}: {row.trial_name or row.id}"
             for row in checked.table.itertuples()
         ]
     )

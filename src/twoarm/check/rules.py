@@ -102,6 +102,7 @@ class Drug(_Rule):
     dose: str = ""
     every: str = ""
     source: str = ""
+    label: str = ""
 
     @model_validator(mode="after")
     def _whole(self) -> Drug:

@@ -340,7 +340,6 @@ def _table(
 
 
 def _group(name: str, row: Mapped, facts: pd.DataFrame) -> str:
-    """Name what a row shares with the others it is pooled with: agent, populations and endpoint."""
+    """Name what a row shares with the others it is pooled with: agent, setting, subset and endpoint."""
     drug = str(facts.loc[facts["id"] == name, "drug"].iloc[0]).lower()
-    settings = sorted({population for population, _ in row.cohort.parts})
-    return " | ".join([drug, *settings, str(row.cohort.subset), row.endpoint])
+    return " | ".join([drug, row.setting, str(row.cohort.subset), row.endpoint])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST = 60  # rows that one figure can show
 _UNITS = {"%": "%", "months": "months, log scale", "ratio": "hazard ratio, log scale"}
+_TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 30, 50, 100, 200)
 _EDGE = 0.12  # share of an axis beyond the outermost number
 
 
@@ -60,9 +61,17 @@ def _calibration(axes: Axes, counted: pd.DataFrame) -> None:
     axes.errorbar(
         nominal, observed, yerr=spread, fmt="o", ms=4.5, color=EXPERIMENTAL, elinewidth=1, capsize=0
     )
-    for x, y in zip(nominal, observed, strict=True):
-        axes.annotate(f"{y:.0f}", (x, y), xytext=(-6, 3), textcoords="offset points", ha="right", fontsize=8)
-    axes.set(xlim=(40, 100), ylim=(0, 102), xlabel="interval holds, as claimed [%]")
+    for place, (x, y) in enumerate(zip(nominal, observed, strict=True)):
+        last = place == len(nominal) - 1
+        axes.annotate(
+            f"{y:.0f}",
+            (x, y),
+            xytext=(5, -11) if last else (-5, 3),
+            ha="left" if last else "right",
+            textcoords="offset points",
+            fontsize=8,
+        )
+    axes.set(xlim=(40, 102), ylim=(0, 102), xlabel="interval holds, as claimed [%]")
     axes.set_title(f"It held, of {int(counted['rows'].max())} rows [%]", fontsize=8.5)
 
 
@@ -125,7 +134,12 @@ def predictions(table: pd.DataFrame, unit: str, *, title: str = "", width: float
         axes.grid(True, axis="x")
         axes.grid(False, axis="y")
         axes.set(xlim=(low, high), ylim=(-0.8, len(rows) - 0.2), xlabel=_UNITS[unit])
-        axes.set_title(title or "Dot: reported. Bar: 90 % predicted. Thin line: other trials pooled")
+        if unit != "%":
+            ticks = [tick for tick in _TICKS if low <= tick <= high]
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.set_xticks([], minor=True)
+        said = title or "Dot: reported. Bar: 90 % predicted. Thin line: other trials pooled"
+        figure.suptitle(said, x=0.01, ha="left", fontsize=9.5, fontweight="bold", color=INK)
         return figure
 
 
