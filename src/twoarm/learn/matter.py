@@ -133,6 +133,12 @@ def what_matters(
     References
     ----------
     morris1991; sobol2001; saltelli2010; strong2014; iwanaga2022.
+
+    Examples
+    --------
+    >>> import twoarm as ta
+    >>> found = ta.what_matters("marslight-11", "results/card", groups=["card"])  # doctest: +SKIP
+    >>> found.worth.sort_values("share").tail(1)  # doctest: +SKIP
     """
     say = progress or (lambda step, share: None)
     lab, places = _lab(study, groups, screen, patients, seed, advance)

@@ -187,6 +187,12 @@ def update_card(
     is averaged over. A median is normal on the log about those of simulated cohorts of its size. Members of
     the population are averaged over within a cohort, cohorts are independent given the card. A report that
     the model misses with every draw weighs them all alike: the discrepancy keeps it from choosing one.
+
+    Examples
+    --------
+    >>> import twoarm as ta
+    >>> found = ta.update_card("ibi363", "results/update", draws=32)  # doctest: +SKIP
+    >>> found.fields[["field", "contraction", "chance"]]  # doctest: +SKIP
     """
     asked = update if isinstance(update, Update) else read_update(update)
     looked = _chosen(asked, cohorts)
