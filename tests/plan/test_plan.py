@@ -17,6 +17,7 @@ from twoarm.errors import (
     EventsOutOfReachError,
     LookAfterEndError,
     LookOrderError,
+    NoEventsSaidError,
     OtherStudyError,
     PoolSizeError,
     VaryError,
@@ -77,6 +78,7 @@ def test_a_plan_leaves_its_tables_and_a_page(tmp_path):
     assert len(plan_table(found)) == 3
 
 
+@pytest.mark.slow
 def test_the_same_plan_twice_is_the_same_and_simulates_once(tmp_path):
     first = plan("marslight-11", tmp_path)
 
@@ -91,6 +93,7 @@ def test_the_same_plan_twice_is_the_same_and_simulates_once(tmp_path):
         plan("marslight-11", tmp_path, seed=4)
 
 
+@pytest.mark.slow
 def test_another_dose_is_other_patients(tmp_path):
     found = plan("marslight-11", tmp_path, vary=["dose=1 mg/kg,3 mg/kg"])
     own = found.set_index(["scenario", "quantity"])["value"]
@@ -194,6 +197,8 @@ def test_a_dose_that_is_none_is_refused():
 
 
 def test_designs_say_what_they_lack(tmp_path):
+    with pytest.raises(NoEventsSaidError, match="checkmate_017"):
+        check_design(read_design("one_analysis"), read_protocol("checkmate_017"))
     with pytest.raises(PoolSizeError, match="larger --pool"):
         read_plan("marslight-11", pool=3)
     path = written(tmp_path, "three_looks", ('kind = "comparison"', 'kind = "two_stage"'))

@@ -14,6 +14,7 @@ from twoarm.errors import (
     EventsAbovePatientsError,
     LookAfterEndError,
     LookOrderError,
+    NoEventsSaidError,
 )
 from twoarm.trial.entry import SOURCED, Card, measured, read_card
 from twoarm.trial.protocol import Protocol, read_protocol
@@ -219,7 +220,9 @@ def check_design(
     EventsAbovePatientsError
         If there are more events than patients.
     DesignKindError
-        If nobody says how many patients or events.
+        If nobody says how many patients.
+    NoEventsSaidError
+        If nobody says how many events.
 
     Examples
     --------
@@ -270,7 +273,7 @@ def _looks(
         # a design that counts its own events: they follow the number of patients as well
         final = -(-design.sequential.events[-1] * size // planned)
     if not final:
-        raise DesignKindError(design=design.name, kind=design.kind, part="follow_up.events", needed=True)
+        raise NoEventsSaidError(design=design.name, protocol=protocol.name)
     if final > size:
         raise EventsAbovePatientsError(design=design.name, events=final, patients=size)
     if design.sequential is None:

@@ -110,6 +110,16 @@ class DesignKindError(TwoarmError, ValueError):
         super().__init__(f"design {design} of kind {kind} {rule} [{part}], or change `kind`.")
 
 
+class NoEventsSaidError(TwoarmError, ValueError):
+    """Neither protocol nor design says how many events end the trial."""
+
+    def __init__(self, *, design: str, protocol: str) -> None:
+        super().__init__(
+            f"neither protocol {protocol} nor design {design} says at how many events the final analysis is. A comparison by "
+            "events needs it. Add `events` to [follow_up] of the protocol, or to [sequential] of the design."
+        )
+
+
 class NoTwoStageDesignError(TwoarmError, ValueError):
     """No two-stage design of the allowed size keeps both errors."""
 
