@@ -82,6 +82,7 @@ def members_of(populations: Ensemble, outcomes: Outcomes) -> list[Member]:
 
     Examples
     --------
+    >>> from twoarm.trial.outcomes import read_outcomes
     >>> [member.label for member in members_of("io_naive_squamous_nsclc", read_outcomes("squamous_nsclc"))]
     ['io_naive_squamous_nsclc']
     """

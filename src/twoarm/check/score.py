@@ -120,8 +120,8 @@ def widths_of(scored: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> row = {"unit": "%", "low": 10.0, "high": 30.0, "naive_low": 5.0, "naive_high": 50.0, "reported": 60.0}
-    >>> widths_of(pd.DataFrame([row])).iloc[0].tolist()
-    ['%', 1, 20.0, 1, 20.0, 45.0, 0.0]
+    >>> print(*widths_of(pd.DataFrame([row])).iloc[0])
+    % 1 20.0 1 20.0 45.0 0.0
     """
     rows = []
     for unit, own in scored.groupby("unit", sort=False):

@@ -165,7 +165,7 @@ def select_evidence(
     --------
     >>> from twoarm.evidence.read import read_evidence
     >>> len(select_evidence(read_evidence("oak_squamous"), use="calibrate"))
-    4
+    10
     """
     asked = {
         "drug": drug,
