@@ -322,7 +322,9 @@ def picked_doses(
             )
         right.set_xticks(np.arange(len(doses)), [names.get(dose, dose) if dose else "none" for dose in doses])
         right.set_title("Trials that recommend the dose, %")
-        right.set_ylim(0, max(10.0, 125 * float(table["picked"].max())))
+        right.set_ylim(0, max(10.0, 120 * float(table["picked"].max())))
+        if float(table["picked"].max()) > 0.5:
+            right.set_yticks([0, 25, 50, 75, 100])
         right.legend(loc="upper left", ncols=len(rules), labelcolor="linecolor", fontsize=7.5)
         for axes in (left, right):
             axes.set_xlabel("Dose")

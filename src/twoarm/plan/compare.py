@@ -328,10 +328,7 @@ def _ratios(pools: Sequence[Pool], arms: tuple[str, str], ask: Ask, seed: int) -
             for pool in pools
         ]
     )
-    # the median day of a cut differs from draw to draw: cuts are matched by their order
-    found["step"] = found.groupby("kind")["month"].transform(lambda months: months.rank(method="dense"))
-    calendar = found["kind"] == "calendar"
-    found.loc[calendar, "step"] = np.tile(np.repeat(np.arange(12), each), len(pools))[: int(calendar.sum())]
+    # the median day of a cut differs from draw to draw: cuts are matched by their number
     groups = found.groupby(["kind", "start", "step"])
     table = pd.DataFrame(
         {

@@ -181,7 +181,8 @@ def ratios_over_time(
     -------
     DataFrame
         `trial`, `kind` ("calendar": at a data cut; "period": events of a period alone, at the final
-        analysis), `month` (of the cut since the trial opened; end of the period), `start` [month], `ratio`.
+        analysis), `step` (number of the cut or period), `month` (of the cut since the trial opened; end of
+        the period), `start` [month], `ratio`.
     """
     rows = []
     for chunk in range(-(-trials // TOGETHER)):
@@ -191,13 +192,13 @@ def ratios_over_time(
         scans = scans_of(drawn, experimental, control) if ask.endpoint == "PFS" else None
         final = event_day(drawn, happened, ask.events[-1])
         label = np.arange(len(final)) + chunk * TOGETHER
-        for share in np.arange(1, _CALENDAR + 1) / _CALENDAR:
+        for step, share in enumerate(np.arange(1, _CALENDAR + 1) / _CALENDAR):
             sets = risk_sets(*observe(drawn, happened, share * final, scans), drawn.treated)
             ratio = np.exp(hazard_ratios(sets).log_ratio)
-            rows.append(_ratios(label, "calendar", share * float(np.median(final)) / MONTH, 0.0, ratio))
-        for start, end in pairwise(_PERIODS):
+            rows.append(_ratios(label, "calendar", step, share * float(np.median(final)) / MONTH, 0.0, ratio))
+        for step, (start, end) in enumerate(pairwise(_PERIODS)):
             found = hazard_ratios(sets, between=(start * MONTH, end * MONTH))
-            rows.append(_ratios(label, "period", end, start, np.exp(found.log_ratio)))
+            rows.append(_ratios(label, "period", step, end, start, np.exp(found.log_ratio)))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -347,5 +348,9 @@ def _looks(
     return pd.DataFrame(table)
 
 
-def _ratios(label: np.ndarray, kind: str, month: float, start: float, ratio: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({"trial": label, "kind": kind, "month": month, "start": start, "ratio": ratio})
+def _ratios(
+    label: np.ndarray, kind: str, step: int, month: float, start: float, ratio: np.ndarray
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"trial": label, "kind": kind, "step": step, "month": month, "start": start, "ratio": ratio}
+    )
