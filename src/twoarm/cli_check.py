@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from twoarm.check import Checked, Cost
 
 
+_FEW = 60  # rows that are printed one by one
+
+
 class Populations(StrEnum):
     """Which populations are asked."""
 
@@ -113,7 +116,11 @@ def _say(found: Checked) -> None:
     if len(found.missing):
         reasons = found.missing["reason"].str.partition(":")[0].value_counts()
         told = {"rows": reasons.to_numpy(), "why they are not predicted": reasons.index}
-        say_table(_frame(told), title=f"{len(found.missing)} rows not predicted")
+        say_table(
+            _frame(told), title=f"{len(found.missing)} rows not predicted; each is in not_predicted.csv"
+        )
+        if len(found.missing) <= _FEW:
+            say_table(found.missing, title="Each of them")
     say_table(found.coverage.round(3), title=f"Coverage over rows that {found.counted}")
     say_table(found.widths.round(3), title="Median width of 90 % intervals, beside other trials pooled")
 
