@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def calibrate(
     name: Annotated[
-        str, typer.Argument(help="A calibration of the library, as oak_squamous, or a .toml file.")
+        str, typer.Argument(help="A calibration, as oak_squamous, or a file; or a file of priors.")
     ],
     out: Annotated[Path | None, typer.Option(help="Folder; by default results/fit-NAME.")] = None,
     members: Annotated[int, typer.Option(help="Members of the ensemble.", min=4)] = 100,
@@ -38,6 +38,11 @@ def calibrate(
     Examples: `twoarm calibrate oak_squamous --quick`,
     `twoarm calibrate oak_squamous --workers 2 --minutes 30 --freeze`
     """
+    from twoarm import catalog
+
+    if name in catalog.names("priors"):
+        _freeze_priors(name, members, seed)
+        return
     from twoarm.fit import fit_population, freeze_into_library, write_told
 
     folder = out or Path(f"results/fit-{Path(name).stem}")
@@ -69,6 +74,29 @@ def calibrate(
         for place in freeze_into_library(fitted, tables):
             say(str(place))
     say(str(folder))
+
+
+def _freeze_priors(name: str, members: int, seed: int) -> None:
+    """Freeze the populations of a file of priors as they are, and say that nothing was fitted."""
+    from twoarm import catalog
+    from twoarm.check.ensemble import read_prior
+    from twoarm.fit import freeze_prior
+    from twoarm.study.card import BIOLOGY
+
+    prior = read_prior(name)
+    note(f"{name} is a prior: nothing is fitted, its populations are frozen as they are")
+    folder = Path(catalog.__file__).parent / "library" / "frozen"
+    for population, outcomes in prior.populations.items():
+        place = freeze_prior(
+            population,
+            folder,
+            outcomes=outcomes,
+            model=BIOLOGY,
+            parameters=prior.parameters,
+            members=members,
+            seed=seed,
+        )
+        say(str(place))
 
 
 def _short(table: pd.DataFrame) -> pd.DataFrame:

@@ -134,10 +134,8 @@ def test_what_is_carried_over_moves_by_what_the_fit_moved(fitted, tmp_path):
 
 
 def test_a_prior_can_be_frozen_as_it_is(tmp_path):
-    freeze_prior(
-        "bare", tmp_path, population="io_naive_squamous_nsclc", outcomes="squamous_nsclc", model="pd1_il2"
-    )
-    frozen = read_frozen("bare", folder=tmp_path)
+    freeze_prior("io_naive_squamous_nsclc", tmp_path, outcomes="squamous_nsclc", model="pd1_il2")
+    frozen = read_frozen("io_naive_squamous_nsclc", folder=tmp_path)
     (member,) = members_of(frozen)
     prior = read_population("io_naive_squamous_nsclc")
     assert member.population.variables == prior.variables

@@ -15,7 +15,7 @@ import pandas as pd
 import twoarm
 from twoarm import catalog
 from twoarm.chance import generator
-from twoarm.fit.card import Carried
+from twoarm.fit.card import Carried, Parameter
 from twoarm.fit.ensemble import first_ensemble
 from twoarm.fit.knobs import fields_of, read_texts, values_at
 from twoarm.fit.report import write_report
@@ -129,32 +129,50 @@ def freeze_carried(fitted: Fitted, name: str, carried: Carried, folder: Path) ->
     return _write(name, folder, central, pd.DataFrame(rows).assign(weight=weights), record)
 
 
-def freeze_prior(name: str, folder: Path, *, population: str, outcomes: str, model: str) -> Path:
+def freeze_prior(
+    name: str,
+    folder: Path,
+    *,
+    outcomes: str,
+    model: str,
+    parameters: Mapping[str, Parameter] | None = None,
+    members: int = 100,
+    seed: int = 1,
+) -> Path:
     """Freeze a prior as it is: a population that nothing was fitted to.
 
     Parameters
     ----------
     name : str
-        Of the frozen population.
+        Of the population in the library, and of what is frozen.
     folder : Path
         Where the folder `name` is made.
-    population, outcomes, model : str
+    outcomes, model : str
         Names in the library.
+    parameters : mapping of str to Parameter, optional
+        What is believed of its numbers; without them there is one member.
+    members : int
+        How many draws of them.
+    seed : int
+        Of the draws.
 
     Returns
     -------
     Path
-        The folder, as `freeze` writes it, with one member.
+        The folder, as `freeze` writes it.
     """
-    texts = _texts_of(population, outcomes)
+    texts, believed = _texts_of(name, outcomes), dict(parameters or {})
+    draws = first_ensemble(members if believed else 1, len(believed), generator(seed, f"prior of {name}"))
+    rows = [_rounded(_drawn(believed, texts, draw)) for draw in draws]
     record = {
         "name": name,
         "title": texts.population["description"],
         "status": "prior only: nothing was fitted",
-        "library": library_of(model, population, outcomes, {}),
+        "prior_of": list(believed),
+        "library": library_of(model, name, outcomes, {}),
         "evidence": {},
     }
-    return _write(name, folder, texts, pd.DataFrame({"weight": [1.0]}), record)
+    return _write(name, folder, texts, pd.DataFrame(rows).assign(weight=1.0 / len(draws)), record)
 
 
 def _evidence_of(fitted: Fitted) -> dict[str, dict[str, str]]:
@@ -240,11 +258,7 @@ def _carried(
     fitted: Fitted, source: Texts, target: Texts, z: np.ndarray, carried: Carried, draw: np.ndarray
 ) -> dict[str, float]:
     """Values of the fields in a population that was not measured."""
-    values = {}
-    for place, (name, parameter) in enumerate(carried.differs.items()):
-        for field in (f for each in parameter.fields for f in written_out(target, each, name)):
-            size = float(parameter.natural(draw[place]))
-            values[field] = size if parameter.how == "set" else size * read_field(target, field)
+    values = _drawn(carried.differs, target, draw)
     own = fields_of(fitted.calibration, source)
     after = values_at(fitted.calibration, source, z)
     for name, parameter in fitted.calibration.parameters.items():
@@ -254,6 +268,16 @@ def _carried(
                 values[there] = parameter.shifted(
                     values.get(there, read_field(target, there)), before, after[field]
                 )
+    return values
+
+
+def _drawn(parameters: Mapping[str, Parameter], texts: Texts, draw: np.ndarray) -> dict[str, float]:
+    """Values of the fields that a prior moves, at one draw of it."""
+    values: dict[str, float] = {}
+    for place, (name, parameter) in enumerate(parameters.items()):
+        for field in (f for each in parameter.fields for f in written_out(texts, each, name)):
+            size = float(parameter.natural(draw[place]))
+            values[field] = size if parameter.how == "set" else size * read_field(texts, field)
     return values
 
 

@@ -129,6 +129,12 @@ def fit_population(
         If the folder holds another fit or other files.
     TwoarmError
         As the verbs that it calls.
+
+    Examples
+    --------
+    >>> from twoarm.fit import write_told
+    >>> fitted = fit_population("oak_squamous", "results/fit", workers=2, minutes=40)  # doctest: +SKIP
+    >>> tables = write_told(fitted, Path("results/fit/report"))  # doctest: +SKIP
     """
     started, say = time.monotonic(), progress or (lambda step, share: None)
     calibration, folder = read_calibration(name), Path(folder)

@@ -95,6 +95,12 @@ def read_frozen(name: str, *, folder: Path | None = None) -> Frozen:
     -----
     Evidence and frozen files must be what they were. Biology, molecules and priors may have moved on: what
     has is named in `stale`, and the in-sample table then holds for the earlier ones.
+
+    Examples
+    --------
+    >>> frozen = read_frozen("io_naive_squamous_nsclc")
+    >>> frozen.record["status"], len(frozen.ensemble) > 50
+    ('fitted', True)
     """
     place = (folder or _LIBRARY / "frozen") / name
     if not (place / RECORD).is_file():
@@ -128,6 +134,12 @@ def members_of(frozen: Frozen, n: int | None = None, *, seed: int = 0) -> list[M
     -------
     list of Member
         Weights sum to 1.
+
+    Examples
+    --------
+    >>> few = members_of(read_frozen("io_naive_squamous_nsclc"), 4, seed=1)
+    >>> [member.weight for member in few]
+    [0.25, 0.25, 0.25, 0.25]
     """
     table = frozen.ensemble
     weights = table[_WEIGHT].to_numpy(float)
