@@ -178,7 +178,7 @@ def read_population(name_or_path: str | Path) -> Population:
     Notes
     -----
     A file has the tables ``variables``, ``derived``, ``correlations`` and ``plausibility``. A file may extend
-    one parent, which may extend another: an entry of the child replaces the parent's entry of the same name (a
+    one parent, which may extend another: an entry of the child replaces the parent's entry of that name (a
     correlation, that of the same pair), and ``without = ["name"]`` drops the parent's entries.
 
     Examples
