@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,17 +44,6 @@ app = typer.Typer(
     epilog="Not for clinical decisions. Each command explains itself: `twoarm run --help`.",
 )
 
-app.command()(simulate)
-app.command()(plan)
-app.command()(response)
-app.command()(fit)
-app.command()(check)
-app.command()(export)
-app.command()(calibrate)
-app.command()(designate)
-app.command()(matter)
-app.command()(update)
-
 
 @app.callback(invoke_without_command=True)
 def begin(
@@ -71,7 +61,6 @@ def begin(
         raise typer.Exit
 
 
-@app.command()
 def run(
     protocol: Annotated[str, typer.Argument(help="Name in the library, or a .toml file of your own.")],
     patients: Annotated[
@@ -130,7 +119,6 @@ def run(
     say(str(folder / "report.html"))
 
 
-@app.command(name="list")
 def list_(
     kind: Annotated[
         str, typer.Argument(help="molecules, populations, protocols, outcomes, studies, evidence or models.")
@@ -145,7 +133,6 @@ def list_(
     say_table(list_library(kind), title=kind)
 
 
-@app.command()
 def show(
     kind: Annotated[
         str, typer.Argument(help="molecule, population, protocol, outcomes, study, evidence or model.")
@@ -161,7 +148,6 @@ def show(
     say_table(show_library(kind, name), title=f"{kind} {name}")
 
 
-@app.command()
 def cite(
     name: Annotated[str, typer.Argument(help="A name of the library, a file, or the folder of a run.")],
 ) -> None:
@@ -176,7 +162,6 @@ def cite(
         say(f"[{reference.key}] {reference}")
 
 
-@app.command()
 def experiment(
     name: Annotated[str, typer.Argument(help="Name in the library, or a .toml file of your own.")],
     out: Annotated[
@@ -222,7 +207,6 @@ def experiment(
     say(str(folder / "experiment.html"))
 
 
-@app.command()
 def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
     """Write the page of a run again, from its files.
 
@@ -233,7 +217,6 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")])
     say(str(report_study(folder)))
 
 
-@app.command(name="app")
 def app_(
     folder: Annotated[Path, typer.Argument(help="Folder with the pages of runs.")] = Path("results"),
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8363,
@@ -246,6 +229,26 @@ def app_(
 
     say("Pages of finished runs; Ctrl+C stops.")
     serve(folder, say, port=port)
+
+
+#: What is on the first screen, in the order in which somebody meets it.
+_JOBS: dict[str, dict[str, Callable[..., None]]] = {
+    "The molecule": {"response": response, "experiment": experiment},
+    "The trial": {"run": run, "plan": plan, "export": export, "report": report, "app": app_},
+    "The evidence": {
+        "check": check,
+        "calibrate": calibrate,
+        "fit": fit,
+        "update": update,
+        "matter": matter,
+        "designate": designate,
+    },
+    "Any model": {"simulate": simulate},
+    "The library": {"list": list_, "show": show, "cite": cite},
+}
+for _job, _commands in _JOBS.items():
+    for _name, _command in _commands.items():
+        app.command(name=_name, rich_help_panel=_job)(_command)
 
 
 def main() -> None:
