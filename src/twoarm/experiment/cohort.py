@@ -17,9 +17,6 @@ from twoarm.patients.population import read_population
 from twoarm.regimen import Regimen, combine
 from twoarm.units import quantity
 
-METHOD = "lhs"
-"""How cards are drawn: below some 128 draws, axes of a Sobol sequence go together in pairs, by up to 0.9."""
-
 
 class Treated(NamedTuple):
     """Everybody of one part; `draw` and `patient` say who they are, `amount` [nmol] what a full dose is."""
@@ -55,7 +52,7 @@ def treat(model: Model, people: pd.DataFrame, group: Group, dose: str, *, draws:
         Rows as `people` has them.
     """
     cards = [card_of(given) for given in group.given]
-    drawn = [draw_cards(card, draws, seed, method=METHOD) for card in cards]
+    drawn = [draw_cards(card, draws, seed) for card in cards]
     each = len(people) // draws
     tables, rows, amounts = [], [], []
     for draw in range(draws):

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from twoarm.engine.simulate import simulate
-from twoarm.experiment.cohort import METHOD, Treated, card_of, model_of, people_of, treat
+from twoarm.experiment.cohort import Treated, card_of, model_of, people_of, treat
 from twoarm.experiment.plan import Experiment, rung
 from twoarm.experiment.readouts import read_off
 from twoarm.experiment.rechallenge import outputs_for, rechallenged
@@ -275,7 +275,7 @@ def _cards(experiment: Experiment, draws: int, seed: int) -> pd.DataFrame:
     columns: dict[str, pd.Series] = {}
     for name in names:
         card = read_molecule(name)
-        table = draw_cards(card, draws, seed, method=METHOD)
+        table = draw_cards(card, draws, seed)
         drawn = [field for field, entry in card.entries().items() if entry.is_drawn]
         columns |= {f"{card.name} {field}": table[field] for field in drawn}
     return pd.DataFrame(columns, index=pd.RangeIndex(draws, name="draw"))
