@@ -27,6 +27,9 @@ def calibrate(
     minutes: Annotated[
         float | None, typer.Option(help="Time there is: fewer, larger steps where it is short.", min=0.1)
     ] = None,
+    after: Annotated[
+        Path | None, typer.Option(help="Folder of an earlier fit to go on from, with more rounds.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small fit to look at: 24 members.")] = False,
     freeze: Annotated[
         bool, typer.Option("--freeze", help="Freeze the result in the library, as the calibration file says.")
@@ -61,6 +64,7 @@ def calibrate(
             seed=seed,
             workers=workers,
             minutes=minutes,
+            after=after,
             progress=bar,
         )
     tables = write_told(fitted, folder / "report")

@@ -124,3 +124,12 @@ def test_a_member_on_the_biology_has_the_readings_and_the_same_seed_the_same_num
         np.testing.assert_array_equal(values, two[name])
         curve = [v for v, r in zip(values, readings[name], strict=True) if r.what == "OS"]
         assert (np.diff(curve) <= 0).all()
+
+
+def test_a_fit_goes_on_from_the_members_of_an_earlier_one(fitted, tmp_path):
+    more = run.fit_population(
+        "oak_squamous", tmp_path / "more", members=50, rounds=2, patients=300, seed=4, after=tmp_path / "fit"
+    )
+    assert [len(z) for z in more.z] == [100] * 6 + [50] * 2
+    assert more.steps == fitted.steps
+    assert more.weights @ more.z[-1][:, 0] == pytest.approx(1.0, abs=0.5)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _WORDS = {
     "PFS": "Progression-free survival",
     "OS": "Overall survival",
-    "best_change": "Best size change of a lesion",
+    "best_change": "Best change of lesions",
 }
 _ROW = 0.2  # inch
 
@@ -59,7 +59,7 @@ def _draw_curve(axes: Axes, own: pd.DataFrame, what: str, cohort: str) -> None:
     axes.plot(at, percent["published"], "o", color=CONTROL, markersize=3, label="published")
     axes.set_ylim(0, 100)
     axes.set_title(f"{cohort}: {_WORDS[what].lower()}", fontsize=8)
-    axes.set_xlabel("Months" if what != "best_change" else "Change from baseline [%] at or below")
+    axes.set_xlabel("Months" if what != "best_change" else "At or below [% of baseline]")
     axes.set_ylabel("%")
     if what == "PFS":
         axes.legend(frameon=False, loc="upper right")

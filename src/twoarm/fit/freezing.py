@@ -289,7 +289,7 @@ def _same(target: Texts, field: str) -> list[str]:
     shape = target.population["variables"].get(entry)
     if shape is None:
         return []
-    if shape["distribution"] != "conditional":
+    if shape["distribution"] != "conditional" or rest[-1] in shape:
         return [f"{entry}.{rest[-1]}"]
     if len(rest) == 2:
         return [field] if rest[0] in shape["cases"] else []

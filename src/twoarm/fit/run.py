@@ -27,6 +27,7 @@ from twoarm.study.folder import claim, read_record, write_record
 
 Progress = Callable[[str, float], None]
 _SHARE_THAT_MUST_RUN = 0.5
+_STEPS = "steps.json"
 _A_TERM = 3  # members a term of the emulator, or its squares are left out
 _NEAR = 3  # ensembles that an emulator is learned from: the last ones
 _ENDLESS = 10**9  # patients
@@ -78,6 +79,7 @@ def fit_population(
     seed: int = 1,
     workers: int = 1,
     minutes: float | None = None,
+    after: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Fitted:
     """Fit a population to what was published.
@@ -103,6 +105,10 @@ def fit_population(
     minutes : float, optional
         Time there is. Where it does not suffice, fewer and larger steps are taken, so that the result always
         is a posterior; `facts["steps"]` says which.
+    after : str or Path, optional
+        Folder of an earlier fit with the same parameters and readings, whose members are learned from: no
+        steps, only `rounds` follow. What else the calibration file says may have changed, as the weight of a
+        target.
     progress : callable, optional
         Called with what is being done and the share of the whole that is done; the first call says the cost.
 
@@ -143,13 +149,21 @@ def fit_population(
     variance = np.array([reading.variance(patients) for reading in readings])
     published = np.array([reading.value for reading in readings])
     fitted = np.array([reading.fitted for reading in readings])
-    z = [first_ensemble(members, len(calibration.parameters), generator(seed, "fit, first ensemble"))]
-    simulated: list[np.ndarray] = []
-    steps: list[float] = []
-    plan, own = list(steps_of(iterations)), (published[fitted], variance[fitted])
+    own = published[fitted], variance[fitted]
     exact = np.array([r.variance(_ENDLESS) for r in readings])[fitted]
+    if after is None:
+        z = [first_ensemble(members, len(calibration.parameters), generator(seed, "fit, first ensemble"))]
+        simulated: list[np.ndarray] = []
+        steps: list[float] = []
+        plan, total = list(steps_of(iterations)), iterations + rounds + 1
+    else:
+        z, simulated, steps = _earlier(Path(after), len(calibration.parameters), len(readings))
+        plan, total = [], len(simulated) + rounds
+        emulator, error = _emulated(z, simulated, fitted, exact)
+        draws = generator(seed, "fit, sample", replicate=len(simulated))
+        drawn = sample_posterior(emulator, own[0], error, draws)
+        z.append(_thinned(drawn.z, members, draws))
     with _Crew(name, workers) as crew:
-        total = iterations + rounds + 1
         while len(simulated) < total:
             last = len(simulated) == total - 1
             found, cost = crew.run(
@@ -162,6 +176,7 @@ def fit_population(
                 step, draws = plan.pop(0), generator(seed, "fit, perturbed data", replicate=len(steps))
                 z.append(kalman_step(z[-1], found[:, fitted], *own, step, draws))
                 steps.append(float(step))
+                write_record({"steps": steps}, folder / _STEPS)
             elif not last:
                 emulator, error = _emulated(z, simulated, fitted, exact)
                 draws = generator(seed, "fit, sample", replicate=len(simulated))
@@ -178,6 +193,21 @@ def fit_population(
     facts |= {"cohorts": members * len(simulated) * len(calibration.cohorts)}
     facts |= {"r_hat": round(float(drawn.r_hat.max()), 4), "accepted": round(drawn.accepted, 3)}
     return Fitted(calibration, readings, z, simulated, weights, variance, steps, facts)
+
+
+def _earlier(
+    folder: Path, parameters: int, readings: int
+) -> tuple[list[np.ndarray], list[np.ndarray], list[float]]:
+    """Read the ensembles of an earlier fit."""
+    z, simulated = [], []
+    while files := sorted((folder / f"ensemble-{len(z)}").glob("member-*.json")):
+        records = [read_record(file) for file in files]
+        z.append(np.array([record["z"] for record in records], float))
+        simulated.append(np.array([record["g"] for record in records], float))
+    if not z or z[0].shape[1] != parameters or simulated[0].shape[1] != readings:
+        raise NotARunError(folder=folder, missing="members of a fit with these parameters and readings")
+    steps = read_record(folder / _STEPS)["steps"] if (folder / _STEPS).is_file() else []
+    return z, simulated, steps
 
 
 def _emulated(
