@@ -155,3 +155,12 @@ def test_what_is_written_as_text_is_read_as_it_was(kind, name):
 
     tables = catalog.read_toml(catalog.find(kind, name))
     assert tomllib.loads(toml_text(tables, head="one\ntwo")) == tables
+
+
+@pytest.mark.parametrize("name", frozen_names())
+def test_what_the_library_has_frozen_is_whole(name):
+    frozen = read_frozen(name)
+    assert frozen.ensemble["weight"].sum() == pytest.approx(1.0, abs=1e-4)
+    assert frozen.record["status"].split(":")[0] in ("fitted", "carried over", "prior only")
+    for member in members_of(frozen, 3, seed=2):
+        assert len(draw_patients(member.population, n=4, seed=1)) == 4
