@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -158,6 +159,7 @@ def fit_population(
         plan, total = list(steps_of(iterations)), iterations + rounds + 1
     else:
         z, simulated, steps = _earlier(Path(after), len(calibration.parameters), len(readings))
+        _keep(Path(after), folder, len(z))
         plan, total = [], len(simulated) + rounds
         emulator, error = _emulated(z, simulated, fitted, exact)
         draws = generator(seed, "fit, sample", replicate=len(simulated))
@@ -199,7 +201,8 @@ def _earlier(
     folder: Path, parameters: int, readings: int
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[float]]:
     """Read the ensembles of an earlier fit."""
-    z, simulated = [], []
+    z: list[np.ndarray] = []
+    simulated: list[np.ndarray] = []
     while files := sorted((folder / f"ensemble-{len(z)}").glob("member-*.json")):
         records = [read_record(file) for file in files]
         z.append(np.array([record["z"] for record in records], float))
@@ -208,6 +211,16 @@ def _earlier(
         raise NotARunError(folder=folder, missing="members of a fit with these parameters and readings")
     steps = read_record(folder / _STEPS)["steps"] if (folder / _STEPS).is_file() else []
     return z, simulated, steps
+
+
+def _keep(earlier: Path, folder: Path, ensembles: int) -> None:
+    """Copy the members of an earlier fit, so that a later one can go on from this folder alone."""
+    for number in range(ensembles):
+        name = f"ensemble-{number}"
+        if not (folder / name).is_dir():
+            shutil.copytree(earlier / name, folder / name)
+    if (earlier / _STEPS).is_file():
+        shutil.copy(earlier / _STEPS, folder / _STEPS)
 
 
 def _emulated(
