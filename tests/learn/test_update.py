@@ -136,12 +136,11 @@ def test_weights_go_with_their_draws_only(asked):
     card = read_molecule("ibi363")
     weight = read_weights(folder, draw_cards(card, 64, seed=3))
     assert weight == pytest.approx(found.weights["weight"].to_numpy())
-    first = read_weights(folder, draw_cards(card, 16, seed=3))
-    assert first == pytest.approx(weight[:16] / weight[:16].sum())
     with pytest.raises(NotARunError, match="another seed"):
         read_weights(folder, draw_cards(card, 64, seed=4))
-    with pytest.raises(NotARunError, match="128 draws"):
-        read_weights(folder, draw_cards(card, 128, seed=3))
+    for other in (16, 128):
+        with pytest.raises(NotARunError, match=f"{other} draws"):
+            read_weights(folder, draw_cards(card, other, seed=3))
     record = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
     assert record["digest"] == card.digest
 

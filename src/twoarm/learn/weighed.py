@@ -85,8 +85,8 @@ def read_weights(folder: str | Path, cards: pd.DataFrame) -> np.ndarray:
     folder : str or Path
         Of an update.
     cards : DataFrame
-        Draws that are to be weighed, from `draw_cards` with the update's seed: the same draws, or the first
-        of them.
+        Draws that are to be weighed, from `draw_cards` with the update's seed and number: draws of another
+        number are others.
 
     Returns
     -------
@@ -101,12 +101,11 @@ def read_weights(folder: str | Path, cards: pd.DataFrame) -> np.ndarray:
     place = Path(folder)
     table = read_table(place / WEIGHTS)
     shared = [name for name in cards.columns if name in table]
-    if len(cards) > len(table) or not shared:
+    if len(cards) != len(table) or not shared:
         raise NotARunError(folder=place, missing=f"weight for {len(cards)} draws")
-    first = table.iloc[: len(cards)]
-    if not np.allclose(first[shared].to_numpy(float), cards[shared].to_numpy(float), rtol=1e-9):
+    if not np.allclose(table[shared].to_numpy(float), cards[shared].to_numpy(float), rtol=1e-9):
         raise NotARunError(folder=place, missing="weight for these draws (another seed, or another card)")
-    weight = first["weight"].to_numpy(float)
+    weight = table["weight"].to_numpy(float)
     return np.asarray(weight / weight.sum())
 
 
