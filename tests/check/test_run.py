@@ -148,6 +148,15 @@ def test_pictures_are_drawn(rows: Path, tmp_path: Path, asked: list[Request]) ->
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
 
 
+def test_a_count_of_patients_is_a_share_from_there_on(tmp_path: Path, asked: list[Request]) -> None:
+    path = tmp_path / "counts.csv"
+    row = "R1,docetaxel,docetaxel,75 mg/m2 IV,Q3W,none,NSCLC,squamous,2L,no,,40,partial_responses,4,patients"
+    path.write_text(f"{HEADER}\n{row},,,,T,A,https://a.org/a,\n")
+    found = check_evidence(path, tmp_path / "out", **SMALL)
+    assert found.table[["endpoint", "reported", "unit"]].iloc[0].tolist() == ["ORR_any", 10.0, "%"]
+    assert "predicted-shares.png" in {drawn.name for drawn in draw_check(found, tmp_path / "out")}
+
+
 def test_the_command_prints_cost_rows_reasons_and_coverage(
     rows: Path, tmp_path: Path, asked: list[Request]
 ) -> None:

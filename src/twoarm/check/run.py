@@ -40,7 +40,7 @@ _SECONDS = (
 )
 _CARRIED = (
     *("id", "drug", "tumor", "histology", "line", "prior_io", "biomarker_subset", "trial_name"),
-    *("n", "unit", "use", "verified"),
+    *("n", "use", "verified"),
 )
 
 Progress = Callable[[str, float], None]
@@ -307,6 +307,7 @@ def _rows(
             "regimen": " against ".join(arm.label for arm in one.cohort.arms),
             "populations": "; ".join(f"{population} {share:g}" for population, share in one.cohort.parts),
             "endpoint": endpoint,
+            "unit": unit,  # of the endpoint: a count of patients is a share by now
             "reported": row.value,
             "scored": row.scored and bool(own.loc[name, "verified"]) and bool(scores),
             "notes": "; ".join(row.notes),
