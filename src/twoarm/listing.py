@@ -12,6 +12,7 @@ from twoarm import catalog
 from twoarm.bibliography import sources_in
 from twoarm.entries import read_entries, read_numbers
 from twoarm.errors import NotARunError, NotInLibraryError
+from twoarm.lineage import line_of
 
 RECORD = "result.json"  # in the folder of a run
 
@@ -135,11 +136,8 @@ def sources_behind(name: str | Path) -> set[str]:
 
 def _sources_in_line(folder: str, path: Path) -> set[str]:
     """Collect the sources of a file, and of those that it extends."""
-    below = catalog.read_toml(path).get("extends") if path.suffix == ".toml" else None
-    own = sources_in(path)
-    if not isinstance(below, str) or below == path.stem:
-        return own
-    return own | _sources_in_line(folder, catalog.find(folder, below))
+    line = line_of(folder, path) if path.suffix == ".toml" else [path]
+    return set().union(*map(sources_in, line))
 
 
 def _folder(kind: str) -> str:

@@ -12,6 +12,7 @@ from twoarm import catalog
 from twoarm.card import EntryRule, read_entry
 from twoarm.entries import read_values
 from twoarm.errors import CardEntryError, MissingFieldError, TwoarmError, UnknownFieldError
+from twoarm.lineage import line_of
 
 _COPIES = EntryRule("", at_least=0)
 _CARRIED = ("pd1", "il2ra", "il2rb", "il2rg", "half_signal")
@@ -133,17 +134,16 @@ def read_cells(
 
 def _whole(path: Path) -> dict[str, Any]:
     """Lay a file over the one it extends, cell by cell and field by field."""
-    content = catalog.read_toml(path)
-    if "extends" not in content:
-        return content
-    below = _whole(catalog.find("cells", content["extends"]))
-    for key, said in content.items():
-        if key == "cells":
-            for name, cell in said.items():
-                below["cells"][name] = {**below["cells"].get(name, {}), **cell}
-        elif key != "extends":
-            below[key] = said
-    return below
+    line = line_of("cells", path)
+    whole = catalog.read_toml(line[-1])
+    for child in reversed(line[:-1]):
+        for key, said in catalog.read_toml(child).items():
+            if key == "cells":
+                for name, cell in said.items():
+                    whole["cells"][name] = {**whole["cells"].get(name, {}), **cell}
+            elif key != "extends":
+                whole[key] = said
+    return whole
 
 
 def _cell(name: str, said: Mapping[str, Any], values: Mapping[str, float], path: str) -> Cell:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from twoarm import catalog
 from twoarm.errors import CardEntryError
+from twoarm.lineage import digest_of, line_of
 
-DEEPEST = 4  # files that may extend one another in one line; a circle is longer than any of them
+DEEPEST = 4  # experiments that may extend one another in one line
 _TABLES = ("groups", "readouts")
 
 
@@ -39,18 +39,11 @@ def inherited(path: Path) -> tuple[dict[str, Any], str]:
     parent's; one that says the same sentence takes its place. ``without`` names what the child does not have:
     groups, readouts, sentences of claims, or "claims" for all of the parent's. Everything else replaces.
     """
-    line = [path]
-    while "extends" in (raw := catalog.read_toml(line[-1])):
-        if len(line) == DEEPEST or not isinstance(raw["extends"], str):
-            reason = f"it names the experiment under this one, and {DEEPEST} files at most stand in one line."
-            raise CardEntryError(path=path.name, place="extends", reason=f"{reason} Shorten the line.")
-        beside = line[-1].with_name(f"{raw['extends']}.toml")
-        line.append(beside if beside.is_file() else catalog.find("experiments", raw["extends"]))
-    digests = [catalog.digest(file) for file in line]
+    line = line_of("experiments", path, deepest=DEEPEST)
     merged = catalog.read_toml(line[-1])
     for child in reversed(line[:-1]):
         merged = _merge(merged, catalog.read_toml(child), child)
-    return merged, digests[0] if len(line) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
+    return merged, digest_of(line)
 
 
 def _merge(parent: dict[str, Any], child: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from twoarm.fit.run import Fitted
 from twoarm.frozen.fields import Texts, read_field, written_out
 from twoarm.frozen.read import ENSEMBLE, OUTCOMES, POPULATION, RECORD, with_fields
 from twoarm.frozen.toml_text import toml_text
+from twoarm.lineage import line_of
 from twoarm.molecule import Molecule
 from twoarm.study.folder import write_table, write_whole
 from twoarm.trial.protocol import read_protocol
@@ -235,10 +236,7 @@ def _parts(model: str) -> list[str]:
 
 def _parents(kind: str, name: str) -> list[str]:
     """Name a file and those it extends."""
-    found = [name]
-    while parent := catalog.read_toml(catalog.find(kind, found[-1])).get("extends"):
-        found.append(Path(str(parent)).stem)
-    return found
+    return [file.stem for file in line_of(kind, catalog.find(kind, name))]
 
 
 def _texts_of(population: str, outcomes: str) -> Texts:

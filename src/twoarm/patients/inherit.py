@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
 
 from twoarm import catalog
 from twoarm.errors import PopulationError
+from twoarm.lineage import digest_of, line_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TABLES = ("variables", "derived", "plausibility")
-DEEPEST = 5  # files that may extend one another in one line; a circle is longer than any of them
 
 
 def inherited(path: Path) -> tuple[dict[str, Any], str]:
@@ -35,39 +34,17 @@ def inherited(path: Path) -> tuple[dict[str, Any], str]:
     NotInLibraryError
         If there is no such parent.
     PopulationError
-        If more than `DEEPEST` files extend one another, or two do not fit together.
+        If too many files extend one another, or two do not fit together.
     """
-    line = _line(path)
+    line = line_of("populations", path, refuse=_refused)
     merged = catalog.read_toml(line[-1])
     for child in reversed(line[:-1]):
         merged = _merge(merged, catalog.read_toml(child), child.name)
-    digests = [catalog.digest(file) for file in line]
-    if len(line) == 1:
-        return merged, digests[0]
-    return merged, hashlib.sha256(" ".join(digests).encode()).hexdigest()
+    return merged, digest_of(line)
 
 
-def _line(path: Path) -> list[Path]:
-    """List the file and those that it extends, the nearest first."""
-    line = [path]
-    while "extends" in (raw := catalog.read_toml(line[-1])):
-        if len(line) == DEEPEST:
-            names = ", ".join(file.name for file in line)
-            raise PopulationError(
-                file=path.name,
-                where="extends",
-                what=f"{names} extend one another; {DEEPEST} files at most stand in one line",
-            )
-        line.append(_parent(line[-1], raw["extends"]))
-    return line
-
-
-def _parent(child: Path, name: object) -> Path:
-    """File of the parent: beside the child, else in the library."""
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise PopulationError(file=child.name, where="extends", what=f"{name!r} is not a population's name")
-    beside = child.with_name(f"{name}.toml")
-    return beside if beside.is_file() else catalog.find("populations", name)
+def _refused(path: Path, what: str) -> PopulationError:
+    return PopulationError(file=path.name, where="extends", what=what)
 
 
 def _merge(parent: dict[str, Any], child: dict[str, Any], file: str) -> dict[str, Any]:

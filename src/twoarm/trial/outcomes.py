@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from twoarm import catalog
-from twoarm.errors import CardEntryError
+from twoarm.lineage import line_of
 from twoarm.trial.entry import SOURCED, Card, check_card, measured
 
 
@@ -191,15 +191,9 @@ def outcomes_text(path: Path) -> dict[str, Any]:
     CardEntryError
         If the other file extends one itself.
     """
-    own = catalog.read_toml(path)
-    if "extends" not in own:
-        return own
-    parent = catalog.find("outcomes", Path(str(own["extends"])).name)
-    text = catalog.read_toml(parent)
-    if "extends" in text:
-        what = f"{parent.name} extends another file itself; name that one"
-        raise CardEntryError(path=path, place="extends", reason=what)
-    for name, table in own.items():
+    line = line_of("outcomes", path, deepest=2)
+    own, text = catalog.read_toml(line[0]), catalog.read_toml(line[-1])
+    for name, table in own.items() if len(line) > 1 else ():
         both = isinstance(table, dict) and isinstance(text.get(name), dict)
         text[name] = {**text[name], **table} if both else table
     return text
