@@ -14,7 +14,6 @@ import xarray as xr
 
 import twoarm
 from twoarm import chance
-from twoarm.check.lean import advance_lean, lean_model
 from twoarm.engine.simulate import simulate
 from twoarm.errors import CohortError, MissingColumnError, NotARunError, PatientsFailedError
 from twoarm.frozen import Member
@@ -24,6 +23,7 @@ from twoarm.patients.draw import draw_patients
 from twoarm.patients.plausible import plausible_outputs
 from twoarm.patients.population import Population, read_population
 from twoarm.study import folder as files
+from twoarm.study.lean import advance_lean, lean_model
 from twoarm.trial.conduct import Advance, run_trial
 from twoarm.trial.cutoff import cut
 from twoarm.trial.ledger import Trial

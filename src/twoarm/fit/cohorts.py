@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from twoarm.doses import DoseRows
 from twoarm.engine.simulate import simulate
 from twoarm.fit.card import Calibration, Cohort
 from twoarm.fit.knobs import moved, read_texts
@@ -19,13 +18,11 @@ from twoarm.fit.targets import Reading, Seen, simulated
 from twoarm.frozen.fields import Member, Texts, member_of
 from twoarm.model import Model
 from twoarm.model.sbml import read_model
-from twoarm.model.still import leave_out_still
 from twoarm.patients.draw import draw_candidates
 from twoarm.patients.plausible import plausible_columns, plausible_outputs
+from twoarm.study.lean import advance_lean, lean_model, lean_untreated, needed_of
 from twoarm.trial.conduct import run_trial
 from twoarm.trial.cutoff import cut
-from twoarm.trial.outcomes import Outcomes
-from twoarm.trial.prescribe import patient_table, prescribe
 from twoarm.trial.protocol import Protocol, read_protocol
 
 _SAMPLE = 64  # patients in whom a balance must hold before a state is left out
@@ -78,16 +75,11 @@ def set_scene(calibration: Calibration) -> Scene:
     people = draw_candidates(member.population, 0, _SAMPLE, 1, "sobol")
     protocols = {name: _one_arm(calibration, name, cohort) for name, cohort in calibration.cohorts.items()}
     models = {
-        name: _smaller(model, people, protocol, member.outcomes) for name, protocol in protocols.items()
+        name: lean_model(model, people, protocol, next(iter(protocol.arms)), member.outcomes)
+        for name, protocol in protocols.items()
     }
-    bare = leave_out_still(
-        model,
-        _numbers(model, people),
-        n=_SAMPLE,
-        moved=(),
-        fixed=_zeros(model, people),
-        outputs={rule.output for rule in member.population.plausibility.values() if rule.output},
-    )
+    asked = {rule.output for rule in member.population.plausibility.values() if rule.output}
+    bare = lean_untreated(model, people, asked)
     return Scene(calibration, texts, protocols, models, bare)
 
 
@@ -146,7 +138,7 @@ def conduct_member(
             seed=seed,
             replicate=replicate,
             outcomes=member.outcomes,
-            advance=partial(_advance, _used(model)),
+            advance=advance_lean(_RTOL, model),
         )
         seen = Seen(trial, cut(trial), protocol, member.outcomes, cohort, seed, replicate)
         found[name] = simulated(readings[name], seen)
@@ -184,33 +176,11 @@ def draw_people(scene: Scene, member: Member, n: int, seed: int) -> pd.DataFrame
 
 def _leave_alone(model: Model, patients: pd.DataFrame, days: Any, outputs: Any) -> xr.Dataset:
     """Follow patients who are given nothing."""
-    own = patients[[name for name in patients if name in _used(model)]]
+    own = patients[[name for name in patients if name in needed_of(model)]]
     own.attrs = {}
     return simulate(
         model, own, days=max(days), visits=sorted(days), outputs=outputs, workers=1, failed="mask"
     )
-
-
-def _advance(used: set[str], model: Model, patients: pd.DataFrame, doses: Any, **how: Any) -> xr.Dataset:
-    """Simulate one window without checking again, window by window, what the trial itself has written."""
-    own = patients[[name for name in patients if name in used]]
-    own.attrs = {}
-    return simulate(model, own, None if doses is None else _rows(doses), workers=1, rtol=_RTOL, **how)
-
-
-def _rows(doses: pd.DataFrame) -> DoseRows:
-    """Single doses as the engine takes them."""
-    amount = doses["amt"].to_numpy(float) * doses["bioavailability"].to_numpy(float)
-    length = doses["dur"].to_numpy(float)
-    rate = np.divide(amount, length, out=np.zeros_like(amount), where=length > 0)
-    kind = np.where(rate > 0, "infusion", "bolus").astype(object)
-    day, state = doses["time"].to_numpy(float), doses["cmt"].to_numpy(object)
-    return DoseRows(doses["id"].to_numpy(), day, state, amount, rate, kind)
-
-
-def _used(model: Model) -> set[str]:
-    """Parameters that the model's equations still need."""
-    return {model.parameters[int(node.value)] for node in model.nodes if node.op == "parameter"}
 
 
 def _one_arm(calibration: Calibration, name: str, cohort: Cohort) -> Protocol:
@@ -222,28 +192,3 @@ def _one_arm(calibration: Calibration, name: str, cohort: Cohort) -> Protocol:
     return protocol.model_copy(
         update={"arms": {cohort.arm: protocol.arms[cohort.arm]}, "follow_up": follow_up}
     )
-
-
-def _smaller(model: Model, people: pd.DataFrame, protocol: Protocol, outcomes: Outcomes) -> Model:
-    """Leave out what never moves in the patients of one arm."""
-    (arm,) = protocol.arms
-    prescriptions = prescribe(protocol)
-    table = patient_table(people, np.full(len(people), arm), prescriptions)
-    outputs = ["sld", *(f"diameter_{j}" for j in range(1, 6)), *outcomes.drivers]
-    return leave_out_still(
-        model,
-        _numbers(model, table),
-        n=len(people),
-        moved=[regimen.target for regimen in prescriptions[arm]],
-        fixed=_zeros(model, table),
-        outputs=outputs,
-    )
-
-
-def _numbers(model: Model, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    return {name: table[name].to_numpy(float) for name in table if name in model.parameters}
-
-
-def _zeros(model: Model, table: pd.DataFrame) -> dict[str, float]:
-    """Parameters that are 0 in everybody: what a molecule does not have."""
-    return {name: 0.0 for name, values in _numbers(model, table).items() if (values == 0).all()}
