@@ -9,7 +9,8 @@ import pandas as pd
 from twoarm import __version__, catalog
 from twoarm.designate.criteria import AGENCIES, COHORTS
 from twoarm.designate.weigh import AGAINST_CONTROL, AGAINST_FACTS, COUNTS, Weighed
-from twoarm.report.sections import Page, Section, render_sections
+from twoarm.report.pictures import Picture
+from twoarm.report.sections import Page, Section, as_tables, render_sections
 from twoarm.study.folder import check_writable, write_record, write_table, write_whole
 
 ANSWERS, FACTS, HISTORY, DENSITIES = "answers.csv", "facts.csv", "history.csv", "densities.csv"
@@ -270,14 +271,16 @@ def _page(weighed: Weighed, drawing: str, record: dict[str, object]) -> Page:
     notes = notes_of(weighed)
     answer = dict(tables[1:2]) if len(weighed.answers) else {}
     caption = "Posterior densities of the drug and of available therapy, with medians and 95 % intervals."
+    drawn = [Picture(drawing, caption)] if drawing else []
     return Page(
         title=f"{weighed.cohort.title}: {weighed.agency.title}",
         question=f"How probably does the drug exceed available therapy on {_endpoint(weighed).lower()}?",
         sections=[
-            Section("The criterion", [notes[0], notes[1]], dict(tables[:1])),
-            Section("The evidence", notes[2:], answer, drawing, caption),
-            Section("What it rests on", [], dict(tables[2:5])),
-            Section("What was granted", [], dict(tables[5:])),
+            Section("criterion", "The criterion", notes[:2], tables=as_tables(dict(tables[:1]))),
+            Section("evidence", "The evidence", notes[2:], drawn, as_tables(answer)),
+            Section("facts", "What it rests on", tables=as_tables(dict(tables[2:5]))),
+            Section("granted", "What was granted", tables=as_tables(dict(tables[5:]))),
         ],
+        warning="Evidence, not a decision. Not for clinical decisions.",
         provenance={key: str(value) for key, value in record.items()},
     )

@@ -11,7 +11,8 @@ import pandas as pd
 
 from twoarm.learn.matter import Matters
 from twoarm.learn.runs import ENDPOINTS
-from twoarm.report.sections import Page, Section, render_sections
+from twoarm.report.pictures import Picture
+from twoarm.report.sections import Page, Section, as_tables, render_sections
 from twoarm.study.folder import PLAN, read_record, write_table, write_whole
 
 PAGE, TORNADO, WORTH = "matter.html", "tornado.svg", "worth.svg"
@@ -181,28 +182,30 @@ def _page(found: Matters, drawings: Mapping[str, str], plan: Mapping[str, object
     tables = matter_tables(found)
     names = list(tables)
     movers = {name: tables[name] for name in names if name.startswith("What moves")}
+    shares = {name: tables[name] for name in names if name.startswith("Share of the variance")}
+    tornado = Picture(
+        drawings[TORNADO],
+        "The endpoint with one parameter near the low and the high end of its range and all others "
+        "as they come; from the emulator.",
+    )
+    worth = Picture(
+        drawings[WORTH],
+        "Share of the variance of each endpoint that a measurement is expected to take away, "
+        "with 95 % intervals.",
+    )
     patients = int(str(plan["patients"]))
     return Page(
         title=f"What matters to {plan['matter']}",
         question="Which numbers does the prediction hang on, and what would narrow it most?",
         sections=[
-            Section("How far to believe it", notes_of(found, patients), {names[0]: tables[names[0]]}),
             Section(
-                "Parameters",
-                [],
-                movers,
-                drawings[TORNADO],
-                "The endpoint with one parameter near the low and the high end of its range and all others "
-                "as they come; from the emulator.",
+                "belief",
+                "How far to believe it",
+                notes_of(found, patients),
+                tables=as_tables({names[0]: tables[names[0]]}),
             ),
-            Section(
-                "Measurements",
-                [],
-                {name: tables[name] for name in names if name.startswith("Share of the variance")},
-                drawings[WORTH],
-                "Share of the variance of each endpoint that a measurement is expected to take away, "
-                "with 95 % intervals.",
-            ),
+            Section("parameters", "Parameters", pictures=[tornado], tables=as_tables(movers)),
+            Section("measurements", "Measurements", pictures=[worth], tables=as_tables(shares)),
         ],
         provenance={key: str(value) for key, value in plan.items()},
     )

@@ -11,7 +11,8 @@ import pandas as pd
 from twoarm.errors import NotARunError
 from twoarm.learn.update import Learned, Update
 from twoarm.molecule import Molecule, read_molecule
-from twoarm.report.sections import Page, Section, render_sections
+from twoarm.report.pictures import Picture
+from twoarm.report.sections import Page, Section, as_tables, render_sections
 from twoarm.study.folder import PLAN, read_record, read_table, write_record, write_table, write_whole
 
 WEIGHTS, RECORD, FIGURE, PAGE = "weights.csv", "weights.json", "learned.svg", "update.html"
@@ -260,20 +261,23 @@ def _labeled(found: Learned, update: Update) -> pd.DataFrame:
 def _page(found: Learned, update: Update, drawing: str, plan: dict[str, object]) -> Page:
     tables = update_tables(found, update)
     names = list(tables)
+    card = Picture(
+        drawing,
+        "Above, each entry of the card in its stated range; below, what the card predicts of each "
+        "report, before and after.",
+    )
     return Page(
         title=f"What reports say of {update.molecule}",
         question="Which draws of the card make the reports probable, and which entries do they settle?",
         sections=[
-            Section("How far to believe it", notes_of(found, update), {names[2]: tables[names[2]]}),
             Section(
-                "The card",
-                [],
-                {names[0]: tables[names[0]]},
-                drawing,
-                "Above, each entry of the card in its stated range; below, what the card predicts of each "
-                "report, before and after.",
+                "belief",
+                "How far to believe it",
+                notes_of(found, update),
+                tables=as_tables({names[2]: tables[names[2]]}),
             ),
-            Section("Predictions", [], {names[1]: tables[names[1]]}),
+            Section("card", "The card", pictures=[card], tables=as_tables({names[0]: tables[names[0]]})),
+            Section("predictions", "Predictions", tables=as_tables({names[1]: tables[names[1]]})),
         ],
         provenance={key: str(value) for key, value in plan.items()},
     )

@@ -14,7 +14,7 @@ from twoarm.figures.style import short_names
 from twoarm.plan.compare import PLANNED, Compared
 from twoarm.plan.run import Asked
 from twoarm.report.pictures import Picture
-from twoarm.report.plan import PlanPage, Section, render_plan
+from twoarm.report.sections import Page, Section, render_sections
 from twoarm.report.tables import Table, between, number
 
 RULES = {"three_plus_three": "3+3", "boin": "BOIN", "crm": "CRM"}
@@ -55,8 +55,9 @@ def plan_page(asked: Asked, found: Compared, summary: pd.DataFrame) -> str:
         f"benefit of {pair} with a probability of {_percent(power['value'])}, and decides after "
         f"{months['value']:.0f} months."
     )
-    return render_plan(
-        PlanPage(
+    return render_sections(
+        Page(
+            kicker="Plan of a trial",
             title=protocol.title or protocol.name,
             question=f"{planned.design.title}. What is the chance of success, how long does it take, and what moves it?",
             answer=answer,
@@ -124,8 +125,9 @@ def rates_page(asked: Asked, operating: pd.DataFrame, summary: pd.DataFrame) -> 
         else f"Reject the treatment at {first['r']:.0f} or fewer responses among {first['n']:.0f} patients."
     )
     best = wide["power"].idxmax()
-    return render_plan(
-        PlanPage(
+    return render_sections(
+        Page(
+            kicker="Plan of a trial",
             title=f"{asked.planned.design.title}: {asked.planned.protocol.arms[asked.planned.experimental].label}",
             question=f"Is the response rate above {100 * rates.null:g} %, and worth {100 * rates.target:g} %?",
             answer=f"The design accepts the treatment with a probability of {_percent(wide.loc[best, 'power'])} in {best}."
@@ -205,8 +207,9 @@ def escalation_page(asked: Asked, doses: pd.DataFrame) -> str:
         "Left, patients with a dose-limiting event in the pool; bars span 90 % of the draws of the card. Right, the dose "
         "recommended at the end, over all trials and draws.",
     )
-    return render_plan(
-        PlanPage(
+    return render_sections(
+        Page(
+            kicker="Plan of a trial",
             title=asked.planned.design.title,
             question="Which dose does phase 1 pick?",
             answer=f"{RULES[str(best['rule'])]} recommends {names.get(str(best['dose']), 'no dose')} in "

@@ -1,4 +1,4 @@
-"""A page of sections: a heading, words, tables and figures, for results that are no trial."""
+"""A page of sections: a heading, words, figures and tables, for whatever is not one trial."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from twoarm.report.page import environment
+from twoarm.report.pictures import Picture
 from twoarm.report.tables import Table, number
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page.
+    """One part of a page.
 
     Attributes
     ----------
-    title : str
-        Heading.
+    key, title : str
+        Its place in the page, and its heading.
     words : sequence of str
-        A paragraph each.
-    tables : mapping of str to DataFrame
-        By caption; numbers are shortened.
-    svg : str
-        A figure, from `twoarm.figures.svg`; "" for none.
-    caption : str
-        Of the figure.
+        Paragraphs.
+    pictures : sequence of Picture
+        Figures.
+    tables : sequence of Table
+        Tables; `as_tables` makes them of frames.
+    points : sequence of str
+        A list.
     """
 
+    key: str
     title: str
     words: Sequence[str] = ()
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    svg: str = ""
-    caption: str = ""
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    points: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ class Page:
         What was asked.
     sections : sequence of Section
         In order.
+    warning : str
+        What nobody may overlook.
+    kicker, answer : str
+        What kind of page it is, and the answer in a sentence; "" for none.
+    tiles : sequence of (name, value, interval)
+        The few numbers that matter.
     provenance : mapping of str to str
         What ran.
     """
@@ -53,6 +61,10 @@ class Page:
     title: str
     question: str
     sections: Sequence[Section]
+    warning: str = "Simulated from a model. Not for clinical decisions."
+    kicker: str = ""
+    answer: str = ""
+    tiles: Sequence[tuple[str, str, str]] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -71,19 +83,27 @@ def render_sections(page: Page) -> str:
 
     Examples
     --------
-    >>> text = render_sections(Page("A title", "A question?", [Section("Words", ["1 < 2"])]))
-    >>> "1 &lt; 2" in text and "Not for clinical decisions" in text
+    >>> text = render_sections(Page("A <title>", "A question?", [Section("words", "Words", ["1 < 2"])]))
+    >>> "<h1>A &lt;title&gt;</h1>" in text and "1 &lt; 2" in text and "Not for clinical decisions" in text
     True
     """
-    shown = [
-        {
-            "name": f"part-{place}",
-            "section": section,
-            "tables": [_table(caption, table) for caption, table in section.tables.items()],
-        }
-        for place, section in enumerate(page.sections)
-    ]
-    return environment().get_template("sections.html.jinja").render(outcome=page, sections=shown)
+    return environment().get_template("sections.html.jinja").render(page=page)
+
+
+def as_tables(frames: Mapping[str, pd.DataFrame]) -> list[Table]:
+    """Make tables of frames.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        By caption; numbers are shortened.
+
+    Returns
+    -------
+    list of Table
+        In that order.
+    """
+    return [_table(caption, frame) for caption, frame in frames.items()]
 
 
 def _table(caption: str, table: pd.DataFrame) -> Table:
