@@ -13,7 +13,7 @@ import pandas as pd
 
 from twoarm.chance import uniforms
 from twoarm.trial import dosing, imaging, recist, survival, toxicity
-from twoarm.trial.outcomes import Outcomes
+from twoarm.trial.outcomes import BLOCKED, Outcomes
 from twoarm.trial.protocol import Protocol
 from twoarm.units import quantity
 
@@ -78,6 +78,7 @@ class Setup:
     weeks: np.ndarray
     after_dose: np.ndarray
     takes: np.ndarray
+    blocked_before: np.ndarray
 
 
 @dataclass
@@ -104,6 +105,7 @@ class State:
     current: np.ndarray
     since_dose: np.ndarray
     worst: np.ndarray
+    blocked: np.ndarray
     exposures: list[pd.DataFrame] = field(default_factory=list)
     toxicities: list[pd.DataFrame] = field(default_factory=list)
 
@@ -124,6 +126,7 @@ def set_up(
     outcomes: Outcomes,
     seed: int,
     replicate: int,
+    blocked_before: np.ndarray | None = None,
 ) -> Setup:
     """Draw everything that is fixed before the first dose.
 
@@ -141,6 +144,8 @@ def set_up(
         The files.
     seed, replicate : int
         Key of the draws.
+    blocked_before : (patient,) bool array, optional
+        Who had immunotherapy before; left out, nobody.
 
     Returns
     -------
@@ -181,6 +186,7 @@ def set_up(
         weeks=np.arange(0.0, horizon + WEEK, WEEK),
         after_dose=np.array([quantity(text, "day") for text in outcomes.toxicity.after_dose]),
         takes=(rules.later > 0) & (wish < rules.taken_by),
+        blocked_before=np.zeros(labels.size, bool) if blocked_before is None else blocked_before,
     )
 
 
@@ -220,6 +226,7 @@ def admit(setup: Setup) -> State:
         current=np.zeros((n, kinds), int),
         since_dose=np.zeros((n, kinds), int),
         worst=np.zeros((n, kinds), int),
+        blocked=np.where(setup.blocked_before, np.inf, 0.0),
     )
     noise = setup.noise
     read = imaging.read_diameters(
@@ -321,6 +328,9 @@ def live_through(setup: Setup, state: State, window: Window, weekly_sld: np.ndar
     state.sld[who] = np.where(np.isnan(weekly_sld), state.sld[who], weekly_sld)
     state.status[who] = window.status
     state.now[who] = window.end
+    if BLOCKED in window.drivers:
+        longest = np.fmax.reduce(window.drivers[BLOCKED], axis=1, initial=0.0)
+        state.blocked[who] = np.fmax(state.blocked[who], longest)
     _grow_and_die(setup, state, who)
     _grade(setup, state, window)
     alive = state.active[who] & (window.end < setup.lost[who])
@@ -353,7 +363,7 @@ def _grow_and_die(setup: Setup, state: State, who: np.ndarray) -> None:
     days, sld, now = setup.weeks[:weeks], state.sld[who, :weeks], state.now[who]
     key = {"seed": setup.seed, "replicate": setup.replicate}
     later = next_therapy(setup, state)[who]
-    eta = survival.log_time(sld, days, setup.albumin[who], later, setup.outcomes.survival)
+    eta = survival.log_time(sld, days, setup.albumin[who], later, setup.outcomes.survival, state.blocked[who])
     cancer = np.ceil(survival.cancer_death_days(eta, days, setup.lifetime[who]))
     death = np.fmin(cancer, setup.background[who])
     state.death[who] = np.where(death <= now, death, _NEVER)

@@ -35,6 +35,7 @@ from twoarm.trial.randomize import (
 __all__ = ["Advance", "Trial", "run_trial"]
 
 LESIONS = range(1, 6)
+BEFORE = "days_since_anti_pd1"  # what a population after immunotherapy says of it
 CARRIED = ("final_state", "final_day", "status", "steps", "last_step")
 
 
@@ -143,6 +144,7 @@ def run_trial(
         outcomes=link,
         seed=seed,
         replicate=replicate,
+        blocked_before=_blocked_before(patients),
     )
     state = clinic.admit(setup)
     courses = {name: np.full((len(patients), setup.weeks.size), np.nan) for name in wanted}
@@ -222,6 +224,11 @@ def _enroll(
         enrolled = pd.DataFrame({"stratum": strata, "enrolled_on": np.asarray(day, float)}, patients.index)
         return enrolled.assign(arm=chosen, block=-1)[["arm", "stratum", "block", "enrolled_on"]]
     return randomize(strata, day, shares=protocol.shares, block_sizes=plan.block_sizes, **key)
+
+
+def _blocked_before(patients: pd.DataFrame) -> np.ndarray | None:
+    """Who had immunotherapy before this trial, where the population says when."""
+    return patients[BEFORE].notna().to_numpy() if BEFORE in patients else None
 
 
 def _column(patients: pd.DataFrame, name: str, purpose: str) -> pd.Series:

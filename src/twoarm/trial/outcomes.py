@@ -15,6 +15,8 @@ from twoarm import catalog
 from twoarm.lineage import line_of
 from twoarm.trial.entry import SOURCED, Card, check_card, measured
 
+BLOCKED = "pd1_block_exposure"  # days for which PD-1 has met no ligand
+
 
 class Reader(Card):
     """How well diameters are read."""
@@ -66,6 +68,8 @@ class SurvivalLink(Card):
     albumin: Annotated[float, measured("L/g")]
     albumin_reference: Annotated[float, measured("g/L", above=0)]
     next_therapy: Annotated[float, measured("")]
+    next_therapy_after_block: Annotated[float, measured("")] = 0.0
+    blocked_half: Annotated[float, measured("day", above=0)] = 42.0
     next_therapy_share: Annotated[float, measured("", at_least=0, at_most=1)]
     next_therapy_gap: Annotated[float, measured("day", at_least=0)]
     background: Annotated[float, measured("1/day", at_least=0)]
@@ -135,8 +139,9 @@ class Outcomes(Card):
 
     @property
     def drivers(self) -> tuple[str, ...]:
-        """Outputs of the biology that the toxicities need."""
-        return tuple(dict.fromkeys(kind.driver for kind in self.toxicity.kinds))
+        """Outputs of the biology that toxicities and survival need."""
+        block = (BLOCKED,) if self.survival.next_therapy_after_block else ()
+        return tuple(dict.fromkeys([*(kind.driver for kind in self.toxicity.kinds), *block]))
 
 
 def read_outcomes(name: str | Path) -> Outcomes:

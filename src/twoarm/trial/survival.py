@@ -54,6 +54,7 @@ def log_time(
     albumin: np.ndarray,
     next_therapy_day: np.ndarray,
     link: SurvivalLink,
+    blocked: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """Log of the acceleration of each patient's time, from what was known on each day.
 
@@ -69,6 +70,8 @@ def log_time(
         Start of the next line of therapy; NaN for none (so far).
     link : SurvivalLink
         Coefficients.
+    blocked : (patient,) float array or float [day]
+        How long PD-1 has met no ligand so far, or infinite after earlier immunotherapy.
 
     Returns
     -------
@@ -77,13 +80,14 @@ def log_time(
 
     Notes
     -----
-    eta = a_g g/(g + g50) + a_s (sld(0) - s0) + a_t (t_nadir - t0) + a_a (albumin - albumin0) + a_n [next
-    therapy began], with g the recent growth rate after the nadir, 0 before it, and t_nadir the day of the
+    eta = a_g g/(g + g50) + a_s (sld(0) - s0) + a_t (t_nadir - t0) + a_a (albumin - albumin0) + (a_n + a_b
+    b/(b + b50)) [next therapy began], with b the time of blockade, g the recent growth rate after the nadir, 0 before it, and t_nadir the day of the
     lowest sum so far (today while the tumor still shrinks).
 
     References
     ----------
-    struemper2025 for the form and the coefficients; the reading of them as a time course is ours.
+    struemper2025 for the form and the coefficients; the reading of them as a time course is ours. park2018:
+    what follows immunotherapy works better after it than before it.
     """
     seen = np.where(np.isnan(sld), np.inf, sld)
     lowest = np.minimum.accumulate(seen, axis=1)
@@ -96,7 +100,10 @@ def log_time(
     eta = link.growth_emax * growth / (growth + link.growth_ec50)
     eta = eta + link.time_to_growth * (weeks_to_growth - link.time_to_growth_reference)
     treated = days >= np.nan_to_num(next_therapy_day, nan=np.inf)[:, None]
-    eta = eta + fixed[:, None] + link.next_therapy * treated
+    held = np.asarray(blocked, dtype=float)
+    share = np.where(np.isinf(held), 1.0, np.divide(1.0, 1.0 + link.blocked_half / np.maximum(held, 1e-9)))
+    gain = link.next_therapy + link.next_therapy_after_block * share
+    eta = eta + fixed[:, None] + np.reshape(gain, (-1, 1)) * treated
     return np.where(np.isnan(sld), np.nan, eta)
 
 
