@@ -51,6 +51,17 @@ def test_next_therapy_acts_from_its_day() -> None:
     np.testing.assert_allclose((with_it - without)[10:], LINK.next_therapy)
 
 
+def test_what_follows_blockade_gains_more_the_longer_it_lasted() -> None:
+    """Half of the extra gain at `blocked_half`, all of it after earlier immunotherapy, none without blockade."""
+    link = LINK.model_copy(update={"next_therapy_after_block": 0.6, "blocked_half": 42.0})
+    sld, albumin = np.full((3, WEEKS.size), 80.0), np.full(3, 39.4)
+    day, blocked = np.array([70.0, 70.0, 70.0]), np.array([0.0, 42.0, np.inf])
+    eta = survival.log_time(sld, WEEKS, albumin, day, link, blocked)
+    without = survival.log_time(sld, WEEKS, albumin, np.full(3, np.nan), link, blocked)
+    np.testing.assert_allclose((eta - without)[:, :10], 0, atol=1e-12)
+    np.testing.assert_allclose((eta - without)[:, -1] - LINK.next_therapy, [0.0, 0.3, 0.6], atol=1e-9)
+
+
 @given(st.integers(0, 10_000), st.integers(5, 60))
 def test_the_future_does_not_matter(seed: int, known: int) -> None:
     draw = np.random.default_rng(seed)

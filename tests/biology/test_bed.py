@@ -1,0 +1,66 @@
+"""The matrix of a lesion: laid down as cells grow, and left behind when they die."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from twoarm.molecule import read_molecule
+
+LESION = {"diameter_baseline_1": 40.0, "diameter_baseline_2": 0.0, "diameter_baseline_3": 0.0}
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3])
+def test_what_is_left_of_a_lesion_whose_cells_are_gone_is_its_matrix(treat, share):
+    """Killed by a cytotoxic that kills everything; the matrix goes at its own slow rate."""
+    run = treat(
+        read_molecule("docetaxel"),
+        "75 mg/m2",
+        days=120,
+        outputs=("diameter_1", "cells_1"),
+        **LESION,
+        bed_share=share,
+        cytotoxic_sensitivity=40.0,
+        cytotoxic_resistant_fraction=0.0,
+        infiltration_1=1e-6,
+        bed_turnover=0.0,
+    )
+    assert float(run["cells_1"][0, -1]) < 1e-3 * float(run["cells_1"][0, 0])
+    assert float(run["diameter_1"][0, -1]) == pytest.approx(40 * share ** (1 / 3), rel=0.02)
+
+
+def test_a_lesion_that_grows_takes_its_matrix_along(treat):
+    grown = [
+        float(
+            treat(
+                read_molecule("docetaxel"),
+                "75 mg/m2",
+                days=63,
+                outputs=("diameter_1",),
+                **LESION,
+                bed_share=share,
+                cytotoxic_sensitivity=0.0,
+            )["diameter_1"][0, -1]
+        )
+        for share in (0.0, 0.4)
+    ]
+    assert grown[0] > 43
+    assert grown[1] == pytest.approx(grown[0], rel=0.02)
+
+
+def test_an_antibody_to_the_ligand_blocks_as_one_to_the_receptor_does(treat):
+    """Nearly: what PD-L2 does stays."""
+    days = {
+        name: float(
+            treat(read_molecule(name), dose, days=42, outputs=("pd1_block_exposure",)).pd1_block_exposure[
+                0, -1
+            ]
+        )
+        for name, dose in (
+            ("atezolizumab", "16 mg/kg"),
+            ("pembrolizumab", "3 mg/kg"),
+            ("docetaxel", "75 mg/m2"),
+        )
+    }
+    assert 25 < days["atezolizumab"] < days["pembrolizumab"] <= 42
+    assert np.isclose(days["docetaxel"], 0, atol=1e-6)
