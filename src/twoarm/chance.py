@@ -198,6 +198,38 @@ def threefry(first: np.ndarray, second: np.ndarray, low: int, high: int) -> tupl
     return x, y
 
 
+def spread_evenly(weights: np.ndarray, n: int, seed: int, whose: str) -> np.ndarray:
+    """Choose by weight, evenly spaced over all there are in an order of chance: few stand for the whole.
+
+    Parameters
+    ----------
+    weights : (m,) float array
+        Of those that may be chosen; not below 0.
+    n : int
+        How many are chosen; one of large weight may come more than once.
+    seed : int
+        Seed of the whole run.
+    whose : str
+        What is chosen, as "members".
+
+    Returns
+    -------
+    (n,) int array
+        Places among the weights, each as often as its share of `n` to within one.
+
+    Examples
+    --------
+    >>> places = spread_evenly(np.array([3.0, 1.0]), 4, 7, "members")
+    >>> sorted(places.tolist())
+    [0, 0, 0, 1]
+    """
+    start = generator(seed, f"draw {whose}").random()
+    order = generator(seed, f"order of {whose}").permutation(len(weights))
+    steps = (np.arange(n) + start) / n
+    sums = np.cumsum(weights[order])
+    return np.asarray(order[np.searchsorted(sums, steps * sums[-1])])
+
+
 def _key(seed: int, purpose: str, replicate: int, whose: str) -> int:
     """128 bits of a hash of the key's parts; the parts are set apart so that no two keys read alike."""
     if not isinstance(purpose, str) or not purpose:

@@ -34,6 +34,13 @@ class Backend(StrEnum):
     reference = "reference"
 
 
+class Populations(StrEnum):
+    """Which populations a trial draws from, as `run_study` names them."""
+
+    frozen = "frozen"
+    prior = "prior"
+
+
 app = typer.Typer(
     name="twoarm",
     no_args_is_help=True,
@@ -75,6 +82,15 @@ def run(
     ] = None,
     draws: Annotated[int, typer.Option(help="Draws of the molecule's card, a trial each.", min=1)] = 12,
     replicates: Annotated[int, typer.Option(help="Further trials that differ by chance only.", min=0)] = 4,
+    populations: Annotated[
+        Populations | None,
+        typer.Option(
+            help="As fitted and frozen, a member a draw, or the file as it stands; frozen where there is one."
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of `twoarm update`: the card as reports have weighed it.")
+    ] = None,
     backend: Annotated[Backend, typer.Option(help="reference is slow and believed.")] = Backend.auto,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
 ) -> None:
@@ -83,7 +99,8 @@ def run(
     Finished draws are kept: the same command goes on where it was interrupted.
 
     Examples: `twoarm run marslight-11`, or smaller:
-    `twoarm run marslight-11 --patients 100 --draws 2 --out try`
+    `twoarm run marslight-11 --patients 100 --draws 2 --out try`, or with what reports say of the molecule:
+    `twoarm run marslight-11 --weights results/update-ibi363 --out weighed`
     """
     from twoarm.study import move_aside, run_study, tables_of
 
@@ -98,6 +115,8 @@ def run(
                 patients=patients,
                 draws=draws,
                 replicates=replicates,
+                populations=populations.value if populations else None,
+                weights=weights,
                 backend=backend.value,
                 progress=progress,
             )

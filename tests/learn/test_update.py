@@ -9,11 +9,12 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 from scipy.stats import binom, norm
 
-from twoarm.errors import NoSuchCohortError, NotARunError, OtherStudyError
+from twoarm.errors import NoSuchCohortError, OtherStudyError
 from twoarm.evidence.read import read_evidence
-from twoarm.learn import notes_of, read_update, read_weights, update_card, update_tables, write_update
+from twoarm.learn import notes_of, read_update, update_card, update_tables, write_update
 from twoarm.learn.likelihood import beta_binomial, log_rate, log_time
-from twoarm.molecule import draw_cards, read_molecule
+from twoarm.molecule import read_molecule
+from twoarm.study import read_weights, resample_cards
 
 
 def test_without_doubt_a_count_is_binomial():
@@ -128,19 +129,17 @@ def test_control_counts_those_who_did_not_respond(pools, tmp_path):
     assert own.loc[draw, "C040"] == pytest.approx(log_rate(16, 19, share, 48 * (1 - response), 0.7), abs=1e-9)
 
 
-def test_weights_go_with_their_draws_only(asked):
+def test_weights_are_kept_with_their_draws(asked):
     folder, found = asked
     page = write_update(found, read_update("ibi363"), folder).read_text(encoding="utf-8")
     assert page.count("<svg") == 1
     assert "nothing here is put back" in page
     card = read_molecule("ibi363")
-    weight = read_weights(folder, draw_cards(card, 64, seed=3))
-    assert weight == pytest.approx(found.weights["weight"].to_numpy())
-    with pytest.raises(NotARunError, match="another seed"):
-        read_weights(folder, draw_cards(card, 64, seed=4))
-    for other in (16, 128):
-        with pytest.raises(NotARunError, match=f"{other} draws"):
-            read_weights(folder, draw_cards(card, other, seed=3))
+    kept = read_weights(folder)
+    assert kept.cards["weight"].to_numpy() == pytest.approx(found.weights["weight"].to_numpy())
+    together = found.looks[(found.looks["cohort"] == "all") & (found.looks["discrepancy"] == 1.0)]
+    assert kept.effective == pytest.approx(together["effective"].iloc[0])
+    assert len(resample_cards(kept, card, 7, seed=1)) == 7
     record = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
     assert record["digest"] == card.digest
 

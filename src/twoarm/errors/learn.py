@@ -37,6 +37,17 @@ class WrongGroupError(TwoarmError, ValueError):
         )
 
 
+class OtherCardError(TwoarmError, ValueError):
+    """Weights of an update belong to another card."""
+
+    def __init__(self, *, molecule: str, weighed: str, same: bool) -> None:
+        told = "its card has changed since" if same else f"no arm is given {weighed}, but {molecule}"
+        super().__init__(
+            f"the weights are of draws of {weighed}; {told}. Weights hold only for the card that was weighed. "
+            "Weigh it again: twoarm update."
+        )
+
+
 class NothingToLearnError(TwoarmError, ValueError):
     """No report of the chosen cohorts can weigh a card."""
 

@@ -89,7 +89,7 @@ def read_records(folder: Path, draw: int | None, opened: date) -> Records:
     if "off_reason" not in table:
         raise NotARunError(folder=place, missing="why treatment ended (it was run by an older version)")
     table = table.fillna(dict.fromkeys(_TEXTS, ""))
-    people = files.read_table(folder / "population.csv").set_index("patient")
+    people = files.read_table(compose.population_of(folder, place)).set_index("patient")
     number = int(files.read_record(place / files.RECORD)["draw"])
     cards = {path.stem: files.read_table(path) for path in sorted((folder / "cards").glob("*.csv"))}
     draws = {name: _card(card, number) for name, card in cards.items()}

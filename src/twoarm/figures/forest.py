@@ -311,6 +311,7 @@ def _draw_summary(axes: Axes, values: np.ndarray) -> None:
 
 _PARTS = {
     "card": THIRD,
+    "card and population": THIRD,
     "patients": EXPERIMENTAL,
     "biology": FOURTH,
     "chance": RULE,

@@ -67,6 +67,30 @@ def frozen_names(folder: Path | None = None) -> list[str]:
     return sorted(path.parent.name for path in (folder or _LIBRARY / "frozen").glob(f"*/{RECORD}"))
 
 
+def frozen_files(name: str, *, folder: Path | None = None) -> dict[str, Path]:
+    """Where the files of a frozen population lie.
+
+    Parameters
+    ----------
+    name : str
+        Its folder.
+    folder : Path, optional
+        Where; the library's by default.
+
+    Returns
+    -------
+    dict of str to Path
+        "population", "outcomes", "ensemble" and "record".
+    """
+    place = (folder or _LIBRARY / "frozen") / name
+    return {
+        "population": place / POPULATION,
+        "outcomes": place / OUTCOMES,
+        "ensemble": place / ENSEMBLE,
+        "record": place / RECORD,
+    }
+
+
 def read_frozen(name: str, *, folder: Path | None = None) -> Frozen:
     """Read a frozen population, and check all that it rests on.
 
@@ -146,10 +170,7 @@ def members_of(frozen: Frozen, n: int | None = None, *, seed: int = 0) -> list[M
     if n is None:
         chosen, shares = np.flatnonzero(weights > 0), weights[weights > 0]
     else:
-        start = chance.generator(seed, "draw members").random()
-        order = chance.generator(seed, "order of members").permutation(len(weights))
-        steps = (np.arange(n) + start) / n
-        chosen = order[np.searchsorted(np.cumsum(weights[order]), steps * weights.sum())]
+        chosen = chance.spread_evenly(weights, n, seed, "members")
         shares = np.full(n, 1.0 / n)
     fields = [column for column in table.columns if column != _WEIGHT]
     found = []

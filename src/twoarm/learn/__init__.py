@@ -5,7 +5,7 @@ from __future__ import annotations
 from twoarm.learn.matter import Matters, what_matters
 from twoarm.learn.told import matter_tables, write_matter
 from twoarm.learn.update import Learned, read_update, update_card
-from twoarm.learn.weighed import notes_of, read_weights, update_tables, write_update
+from twoarm.learn.weighed import notes_of, update_tables, write_update
 
 __all__ = [
     "Learned",
@@ -13,7 +13,6 @@ __all__ = [
     "matter_tables",
     "notes_of",
     "read_update",
-    "read_weights",
     "update_card",
     "update_tables",
     "what_matters",

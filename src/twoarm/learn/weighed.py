@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from twoarm.errors import NotARunError
 from twoarm.learn.update import Learned, Update
 from twoarm.molecule import Molecule, read_molecule
 from twoarm.report.pictures import Picture
 from twoarm.report.sections import Page, Section, as_tables, render_sections
-from twoarm.study.folder import PLAN, read_record, read_table, write_record, write_table, write_whole
+from twoarm.study.folder import PLAN, read_record, write_record, write_table, write_whole
+from twoarm.study.weights import RECORD, WEIGHTS
 
-WEIGHTS, RECORD, FIGURE, PAGE = "weights.csv", "weights.json", "learned.svg", "update.html"
+FIGURE, PAGE = "learned.svg", "update.html"
 _CLEAR = 0.05  # share of shuffled weights below which a move is more than chance
 
 
@@ -76,38 +76,6 @@ def write_update(found: Learned, update: Update, folder: str | Path) -> Path:
     page = render_sections(_page(found, update, drawing, plan))
     write_whole(place / PAGE, partial(_write_text, text=page))
     return place / PAGE
-
-
-def read_weights(folder: str | Path, cards: pd.DataFrame) -> np.ndarray:
-    """Read the weights that an update gave to the draws of a card.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Of an update.
-    cards : DataFrame
-        Draws that are to be weighed, from `draw_cards` with the update's seed and number: draws of another
-        number are others.
-
-    Returns
-    -------
-    (draw,) float array
-        Summing to 1.
-
-    Raises
-    ------
-    NotARunError
-        If the folder has no weights, or they belong to other draws.
-    """
-    place = Path(folder)
-    table = read_table(place / WEIGHTS)
-    shared = [name for name in cards.columns if name in table]
-    if len(cards) != len(table) or not shared:
-        raise NotARunError(folder=place, missing=f"weight for {len(cards)} draws")
-    if not np.allclose(table[shared].to_numpy(float), cards[shared].to_numpy(float), rtol=1e-9):
-        raise NotARunError(folder=place, missing="weight for these draws (another seed, or another card)")
-    weight = table["weight"].to_numpy(float)
-    return np.asarray(weight / weight.sum())
 
 
 def notes_of(found: Learned, update: Update) -> list[str]:

@@ -25,17 +25,21 @@ from twoarm.study.cohort import (
 )
 from twoarm.study.folder import move_aside
 from twoarm.study.run import run_study
+from twoarm.study.weights import WeighedCard, read_weights, resample_cards
 
 __all__ = [
     "Files",
     "Study",
+    "WeighedCard",
     "check_places",
     "diagnose_files",
     "move_aside",
     "plot_files",
     "read_files",
     "read_study",
+    "read_weights",
     "report_study",
+    "resample_cards",
     "run_study",
     "table_of",
     "tables_of",

@@ -22,6 +22,7 @@ from twoarm.report import Findings, write_report
 from twoarm.study import folder as files
 from twoarm.study.card import Study
 from twoarm.study.pool import pool, shares
+from twoarm.study.whom import files_of, in_words
 from twoarm.trial.protocol import Protocol, read_protocol
 from twoarm.units import factor
 
@@ -117,7 +118,7 @@ def gather(folder: Path) -> Findings:
         setting=_setting(plan, study, protocol, record, middle),
         molecules=_molecules(plan),
         flow=_optional(middle / "flow.csv", "arm", "detail"),
-        baseline=_baseline(folder / "population.csv", middle / files.OUTCOMES),
+        baseline=_baseline(population_of(folder, middle), middle / files.OUTCOMES),
         toxicity=_toxicity(protocol, [place for place in places if "chance" not in place.name]),
         survival=_optional(middle / "survival.csv"),
         survival_draws=_survival_draws([place for place in places if "chance" not in place.name]),
@@ -130,12 +131,36 @@ def gather(folder: Path) -> Findings:
         ends_compared=_optional(middle / "ends_compared.csv"),
         comparison=_comparison(study, pooled),
         draws=draws if len(draws) > 1 else None,
-        shares=shares(measures, quantities=_RATIOS),
+        shares=shares(measures, quantities=_RATIOS, drawn=_drawn(plan)),
         tuned=_tuned(protocol, plan),
         limits=study.limits,
         sources=sorted(_sources(study, protocol, plan)),
         provenance=_provenance(plan, record),
     )
+
+
+def population_of(folder: Path, trial: Path) -> Path:
+    """Find the patients of a trial.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    trial : Path
+        Folder of one of its trials.
+
+    Returns
+    -------
+    Path
+        Beside the trial where each has patients of its own, else the run's.
+    """
+    own = trial / "population.csv"
+    return own if own.is_file() else folder / "population.csv"
+
+
+def _drawn(plan: Mapping[str, Any]) -> str:
+    """Name what differs between draws."""
+    return "card and population" if plan.get("populations", {}).get("of", 1) > 1 else "card"
 
 
 def shown_trial(folder: Path) -> Path:
@@ -257,11 +282,11 @@ def _baseline(population: Path, outcomes: Path) -> pd.DataFrame | None:
 
 def _covers(plan: Mapping[str, Any], draws: int) -> str:
     trial = f"the patients and chance of a trial of {plan['patients']} patients"
-    return (
-        f"{draws} draws of the molecules' cards, {trial}"
-        if draws > 1
-        else f"{trial}; not the molecules' cards"
-    )
+    if draws < 2:
+        return f"{trial}; not the molecules' cards"
+    weighed = " as reports weigh them" if plan.get("weights") else ""
+    fitted = ", each with a member of the frozen population" if _drawn(plan) != "card" else ""
+    return f"{draws} draws of the molecules' cards{weighed}{fitted}, {trial}"
 
 
 def _setting(
@@ -273,6 +298,7 @@ def _setting(
         "Protocol": " ".join(part for part in (protocol.title or protocol.name, protocol.registry) if part),
         **{f"Arm {name}": arm.label for name, arm in protocol.arms.items()},
         "Patients": f"{plan['patients']} virtual patients of {protocol.population}",
+        **{name: words for name, words in _whose(plan).items() if words},
         "Biology": f"{study.model}, digest {digests['model'][:12]}",
         "Data cut": str(record["cut"]),
         "Simulation failed": f"{record['failed']} of {plan['patients']} patients of the trial shown",
@@ -286,11 +312,25 @@ def _setting(
     }
 
 
+def _whose(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Say whose patients they are, and whether reports have weighed the card."""
+    weights = plan.get("weights") or {}
+    told = (
+        f"{plan['draws']} draws resampled from {weights['draws']} that reports have weighed "
+        f"({weights['effective']:g} in effect): a posterior on the molecule, not the untouched prediction"
+        if weights
+        else ""
+    )
+    words = {"Population": in_words(plan.get("populations", {})), f"Card of {weights.get('molecule')}": told}
+    return words
+
+
 def _provenance(plan: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
     return {
         **{f"engine {name}": str(value) for name, value in record["engine"].items()},
         **{f"version of {name}": str(value) for name, value in plan["versions"].items()},
         **{f"digest of {name}": str(value)[:16] for name, value in plan["digests"].items()},
+        **{f"weights: {name}": str(value) for name, value in (plan.get("weights") or {}).items()},
     }
 
 
@@ -411,11 +451,8 @@ def _called(entry: str, names: Mapping[str, str]) -> str:
 
 
 def _files(protocol: Protocol, plan: Mapping[str, Any]) -> list[Path]:
-    named = [("outcomes", str(protocol.outcomes)), ("populations", protocol.population)]
-    return [
-        catalog.find(kind, name)
-        for kind, name in [*named, *(("molecules", name) for name in _molecule_names(plan))]
-    ]
+    own = files_of(plan.get("populations", {}), protocol)
+    return own + [catalog.find("molecules", name) for name in _molecule_names(plan)]
 
 
 def _sources(study: Study, protocol: Protocol, plan: Mapping[str, Any]) -> set[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from twoarm.errors import EventsNotReachedError, PatientsFailedError
 from twoarm.study import folder as files
-from twoarm.trial.analyses.competing import CAUSES, cause_specific, cumulative_incidence, treatment_ends
+from twoarm.trial.analyses.competing import CAUSES, compare_causes, cumulative_incidence, treatment_ends
 from twoarm.trial.analyze import LANDMARKS, analyze, kaplan_meier, medians, subgroups
 from twoarm.trial.cutoff import cut, flow, size_changes
 from twoarm.trial.ledger import Trial
@@ -51,7 +51,7 @@ def write_trial(trial: Trial, protocol: Protocol, place: Path, draw: int, replic
         "flow": flow(trial, table),
         "subgroups": subgroups(table, factors) if several and factors else pd.DataFrame(),
         "ends": cumulative_incidence(ends, causes=CAUSES),
-        "ends_compared": cause_specific(ends, causes=CAUSES) if several else pd.DataFrame(),
+        "ends_compared": compare_causes(ends, causes=CAUSES) if several else pd.DataFrame(),
         "toxicity": trial.toxicity,
         "doses": trial.exposures,
         "scans": trial.visits,

@@ -72,7 +72,7 @@ def pool(measures: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["quantity", "arm", "value", "low", "high", "unit"])
 
 
-def shares(measures: pd.DataFrame, *, quantities: tuple[str, ...]) -> pd.DataFrame:
+def shares(measures: pd.DataFrame, *, quantities: tuple[str, ...], drawn: str = "card") -> pd.DataFrame:
     """Split the variance of results between the card's draws, the patients, and chance.
 
     Parameters
@@ -81,15 +81,17 @@ def shares(measures: pd.DataFrame, *, quantities: tuple[str, ...]) -> pd.DataFra
         As `pool`, with a column `replicate`: trials of one draw that differ by chance only.
     quantities : tuple of str
         Which comparisons (rows with an empty `arm`) to split.
+    drawn : str
+        What differs between draws: "card", or "card and population" where each has a member of its own.
 
     Returns
     -------
     DataFrame
-        `quantity`, `part` (card, patients, chance), `share`; no rows where there is one draw only.
+        `quantity`, `part` (`drawn`, patients, chance), `share`; no rows where there is one draw only.
 
     Notes
     -----
-    All trials have the same patients. Var(chance) is the variance between replicates of a draw. Within
+    All trials have the same patients' ranks. Var(chance) is the variance between replicates of a draw. Within
     one trial the squared standard error covers patients and chance, so Var(patients) is what it leaves.
     The variance between draws covers card and chance, so Var(card) is what that leaves. Without
     replicates, patients and chance are one part.
@@ -108,7 +110,7 @@ def shares(measures: pd.DataFrame, *, quantities: tuple[str, ...]) -> pd.DataFra
     for quantity in quantities:
         part = measures[(measures["quantity"] == quantity) & (measures["arm"].fillna("") == "")]
         if part["draw"].nunique() > 1:
-            rows += [(quantity, name, share) for name, share in _split(part, quantity).items()]
+            rows += [(quantity, name, share) for name, share in _split(part, quantity, drawn).items()]
     return pd.DataFrame(rows, columns=["quantity", "part", "share"])
 
 
@@ -166,7 +168,7 @@ def _middle(values: pd.Series, scale: Scale) -> float:
     return float(np.exp(np.median(np.log(finite)))) if scale is _LOG else float(np.median(table))
 
 
-def _split(part: pd.DataFrame, quantity: str) -> dict[str, float]:
+def _split(part: pd.DataFrame, quantity: str, drawn: str) -> dict[str, float]:
     scale = scale_of(quantity, str(part["unit"].iloc[0]))
     first = part[part["replicate"] == 0]
     center, spread = _normal(first, scale)
@@ -174,13 +176,13 @@ def _split(part: pd.DataFrame, quantity: str) -> dict[str, float]:
     repeated = part.groupby("draw").filter(lambda trials: len(trials) > 1)
     if repeated.empty:
         card = max(float(np.var(center, ddof=1)) - within, 0.0)
-        parts = {"card": card, "patients and chance": within}
+        parts = {drawn: card, "patients and chance": within}
     else:
         values = repeated.assign(x=scale.to(repeated["value"].to_numpy(float)))
         groups = values.groupby("draw")["x"]
         freedom = groups.count() - 1
         chance = float((groups.var(ddof=1) * freedom).sum() / freedom.sum())
         card = max(float(np.var(center, ddof=1)) - chance, 0.0)
-        parts = {"card": card, "patients": max(within - chance, 0.0), "chance": min(chance, within)}
+        parts = {drawn: card, "patients": max(within - chance, 0.0), "chance": min(chance, within)}
     total = sum(parts.values())
     return {name: value / total for name, value in parts.items()} if total > 0 else {}

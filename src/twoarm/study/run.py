@@ -27,12 +27,13 @@ from twoarm.model import Model
 from twoarm.model.sbml import read_model
 from twoarm.molecule import Molecule, draw_cards, read_molecule
 from twoarm.patients.draw import draw_patients
-from twoarm.patients.population import read_population
 from twoarm.regimen import Regimen
 from twoarm.report import Findings
 from twoarm.study import compose, measure
 from twoarm.study import folder as files
 from twoarm.study.card import Study, read_study
+from twoarm.study.weights import WeighedCard, read_weights, recorded, resample_cards
+from twoarm.study.whom import Which, Whom, whom_of
 from twoarm.trial.conduct import Advance, run_trial
 from twoarm.trial.outcomes import read_outcomes
 from twoarm.trial.prescribe import prescribe
@@ -63,6 +64,8 @@ def run_study(
     patients: int | None = None,
     draws: int = 1,
     replicates: int = 0,
+    populations: Which | None = None,
+    weights: str | Path | None = None,
     backend: Backend = "auto",
     advance: Advance | None = None,
     progress: Progress | None = None,
@@ -81,9 +84,16 @@ def run_study(
     patients : int, optional
         Virtual patients of each trial; as the protocol says if left out.
     draws : int
-        Members of each molecule's ensemble, one trial each; a molecule without ranges has one.
+        Members of each molecule's ensemble, one trial each, and of a frozen population's; where neither has
+        more than one, there is one trial.
     replicates : int
         Further trials of the first draw that differ by chance only, to tell chance from patients.
+    populations : {"frozen", "prior"}, optional
+        Patients of the population as it was fitted and frozen, each draw of the cards paired with a member of
+        its ensemble, or of the file as it stands; left out, frozen where there is one for this population and
+        clinical link.
+    weights : str or Path, optional
+        Folder of `update_card`: the card of its molecule is drawn by the weights that reports gave it.
     backend : {"auto", "cpu", "reference"}
         As in `simulate`.
     advance : callable, optional
@@ -95,7 +105,8 @@ def run_study(
     -------
     Findings
         What the report shows. The folder then holds `study.json` (what was asked), `cards/`,
-        `population.csv`, `draws/` (outcomes, scans and curves of each trial), `result.json`, `report.html`.
+        `population.csv` (of the first trial; beside each trial too where they differ), `draws/` (outcomes,
+        scans and curves of each trial), `result.json`, `report.html`.
 
     Raises
     ------
@@ -118,17 +129,18 @@ def run_study(
     n = _size(patients, protocol)
     _check(study, protocol)
     molecules = _molecules(protocol)
-    draws = draws if any(molecule.is_ensemble for molecule in molecules.values()) else 1
-    population = read_population(protocol.population)
+    whom = whom_of(protocol, populations, draws=draws, seed=seed)
+    several = len(whom.members) > 1 or any(molecule.is_ensemble for molecule in molecules.values())
+    draws = draws if several else 1
+    weighed = None if weights is None else read_weights(weights)
+    cards = _cards(molecules, draws, seed, weighed)
     say("reading the model", 0.0)
     model = read_model(study.model)
-    plan = _plan(study, protocol, molecules, population.digest, model, n, seed, draws, replicates, backend)
+    plan = _plan(study, protocol, molecules, whom, weighed, model, n, seed, draws, replicates, backend)
     files.claim(folder, plan)
-    say("drawing patients", 0.0)
     course = None if advance else partial(_untreated, model, backend)
-    people = draw_patients(population, n=n, seed=seed, untreated=course)
-    cards = {key: draw_cards(molecule, draws, seed) for key, molecule in molecules.items()}
-    _write_inputs(folder, people, cards)
+    for key, table in cards.items():
+        files.write_table(table, folder / "cards" / f"{key}.csv")
     parts = [*(Part(draw, 0) for draw in range(draws)), *(Part(0, k + 1) for k in range(replicates))]
     engine = advance or partial(simulate, backend=backend)
     for number, part in enumerate(parts):
@@ -136,17 +148,25 @@ def run_study(
         if (place / files.RECORD).is_file():
             continue
         step = f"trial {number + 1} of {len(parts)}"
+        say(f"{step}, drawing patients", number / (len(parts) + 0.2))
+        member = whom.of(part.draw)
+        people = draw_patients(member.population, n=n, seed=seed, untreated=course)
         trial = run_trial(
             model,
             protocol,
             people,
             seed=seed,
             replicate=part.replicate if part.replicate else part.draw,
+            outcomes=member.outcomes,
             draws={key: _row(table, part.draw) for key, table in cards.items()},
             progress=partial(_report, say, step, number, len(parts) + 0.2),
             advance=engine,
         )
-        measure.write_trial(trial, protocol, place, part.draw, part.replicate)
+        _write_people(folder, place, people, shared=len(whom.members) == 1)
+        noted = {f"population {key}": _plain(value) for key, value in (whom.said | whom.digests).items()}
+        facts = {**trial.provenance, **noted, "member": member.label}
+        trial.courses.attrs.update(noted, member=member.label)
+        measure.write_trial(trial._replace(provenance=facts), protocol, place, part.draw, part.replicate)
     say("writing the report", len(parts) / (len(parts) + 0.2))
     findings = compose.write_findings(folder)
     say("done", 1.0)
@@ -220,7 +240,8 @@ def _plan(
     study: Study,
     protocol: Protocol,
     molecules: Mapping[str, Molecule],
-    population: str,
+    whom: Whom,
+    weighed: WeighedCard | None,
     model: Model,
     n: int,
     seed: int,
@@ -229,7 +250,6 @@ def _plan(
     backend: str,
 ) -> dict[str, Any]:
     """Say what makes this study this study: two with the same plan have the same numbers."""
-    outcomes = catalog.find("outcomes", str(protocol.outcomes))
     return {
         "study": study.model_dump(mode="json"),
         "protocol": protocol.name,
@@ -238,11 +258,12 @@ def _plan(
         "draws": draws,
         "replicates": replicates,
         "backend": backend,
+        "populations": whom.said,
+        "weights": None if weighed is None else recorded(weighed),
         "digests": {
             "model": model.digest,
             "protocol": catalog.digest(catalog.find("protocols", study.protocol)),
-            "population": population,
-            "outcomes": catalog.digest(outcomes),
+            **whom.digests,
             **{key: molecule.digest for key, molecule in molecules.items()},
         },
         "versions": {
@@ -252,7 +273,28 @@ def _plan(
     }
 
 
-def _write_inputs(folder: Path, people: pd.DataFrame, cards: Mapping[str, pd.DataFrame]) -> None:
-    files.write_table(people, folder / "population.csv")
-    for key, table in cards.items():
-        files.write_table(table, folder / "cards" / f"{key}.csv")
+def _cards(
+    molecules: Mapping[str, Molecule], draws: int, seed: int, weighed: WeighedCard | None
+) -> dict[str, pd.DataFrame]:
+    """Draw every card; one that reports have weighed by its weights."""
+    found = {key: draw_cards(molecule, draws, seed) for key, molecule in molecules.items()}
+    if weighed is not None:
+        whose = molecules.get(weighed.molecule, next(iter(molecules.values())))
+        found[whose.name] = resample_cards(weighed, whose, draws, seed=seed)
+    return found
+
+
+def _write_people(folder: Path, place: Path, people: pd.DataFrame, *, shared: bool) -> None:
+    """Write the patients once where all trials have the same, else beside each trial."""
+    first = folder / "population.csv"
+    if not first.is_file():
+        files.write_table(people, first)
+    if not shared:
+        files.write_table(people, place / "population.csv")
+
+
+def _plain(value: object) -> str | int:
+    """Say a value as the attributes of a file can hold it."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return value if isinstance(value, int) else str(value)
