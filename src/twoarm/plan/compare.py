@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ from twoarm.units import quantity
 
 PLANNED = Scenario({})
 _PILOT = 100  # trials that say how far the restricted mean can look
+_FEW = 10  # patients of an arm in a stratum; fewer do not limit how far the restricted mean can look
 _SHOWN = 400  # trials behind the picture of hazard ratios
 _AROUND = 0.25  # by how much an input moves that has no range of its own
 _CURVE = (0.5, 0.75, 1.25, 1.5)  # of the planned number of patients, where nothing is varied
@@ -73,7 +75,14 @@ class Compared(NamedTuple):
 
 
 def compare_arms(
-    asked: Asked, pools_of: PoolsOf, scenarios: Sequence[Scenario], *, replicates: int, null: int, tell: Tell
+    asked: Asked,
+    pools_of: PoolsOf,
+    scenarios: Sequence[Scenario],
+    *,
+    replicates: int,
+    null: int,
+    tell: Tell,
+    keep: Path | None = None,
 ) -> Compared:
     """Plan a comparison of two arms.
 
@@ -91,6 +100,8 @@ def compare_arms(
         Trials without a difference.
     tell : callable
         Told the step and the share done.
+    keep : Path, optional
+        Folder in which finished batches of trials are kept, to go on from.
 
     Returns
     -------
@@ -111,23 +122,28 @@ def compare_arms(
     size = asked.planned.patients
     curve = [] if scenarios else [Scenario({"n": round(share * size)}) for share in _CURVE]
     parts = [PLANNED, *scenarios, *curve]
-    whole = len(parts) + len(inputs) / 2 + 2.0
-    rows: list[pd.DataFrame] = []
-    for number, scenario in enumerate(parts):
-        tell(f"trials, {scenario.label}", number / whole)
-        # what is shown beside the plan needs fewer trials
-        trials = replicates if scenario in (PLANNED, *scenarios) else max(replicates // 4, 100)
-        rows.append(_operate(asked, scenario, pools_of(scenario), arms, trials, ask.until))
-    operating = pd.concat(rows, ignore_index=True)
-    done = float(len(parts))
-    tell("trials without a difference", done / whole)
-    errors = _null(pools[0], arms, ask, null, asked.seed)
-    tell("hazard ratio over time", (done + 1) / whole)
+    shorter = max(replicates // 4, 100)  # what is shown beside the plan needs fewer trials
+    trials = [replicates] * (1 + len(scenarios)) + [shorter] * len(curve)
+    each = len(pools)
+    steps = _Steps(tell, each * (sum(trials) + len(inputs) * shorter) + null + _SHOWN)
+
+    def operate(scenario: Scenario, own: Sequence[Pool], many: int, said: str) -> pd.DataFrame:
+        told = steps.part(said, many * each)
+        return _operate(asked, scenario, own, arms, many, ask.until, keep, told)
+
+    operating = pd.concat(
+        [
+            operate(scenario, pools_of(scenario), many, f"trials, {scenario.label}")
+            for scenario, many in zip(parts, trials, strict=True)
+        ],
+        ignore_index=True,
+    )
+    errors = _null(pools[0], arms, ask, null, asked.seed, keep, steps.part("trials without a difference", null))
+    steps.part("hazard ratio over time", _SHOWN)(0.0)
     ratios = _ratios(pools, arms, ask, asked.seed)
     moved = []
-    for number, (name, setting, scenario) in enumerate(inputs):
-        tell(f"moving {name}", (done + 2 + number / 2) / whole)
-        found = _operate(asked, scenario, pools, arms, max(replicates // 4, 100), ask.until)
+    for name, setting, scenario in inputs:
+        found = operate(scenario, pools, shorter, f"moving {name}")
         means = found.groupby("quantity")["value"].mean()
         moved.append((name, setting, means["power"], means["months"]))
     moved += _cards(operating)
@@ -149,6 +165,19 @@ def compare_arms(
         pd.DataFrame(moved, columns=["input", "setting", "power", "months"]),
         facts,
     )
+
+
+class _Steps:
+    """Shares of the work that is done, in trials."""
+
+    def __init__(self, tell: Tell, whole: int) -> None:
+        self._tell, self._whole, self._done = tell, whole, 0
+
+    def part(self, said: str, size: int) -> Callable[[float], None]:
+        """Announce a part; what is returned takes the share of it that is done."""
+        begin, self._done = self._done, self._done + size
+        self._tell(said, begin / self._whole)
+        return lambda share: self._tell(said, (begin + share * size) / self._whole)
 
 
 def ask_of(
@@ -199,10 +228,10 @@ def ask_of(
         test.stratified,
         until or MONTH,
     )
-    usual, reach = 0, 0.0
+    usual, reach = 0, np.inf
     for pool in pools:
         found, longest = _pilot(pool, pool.arms[arms[0]], pool.arms[arms[1]], ask, asked.seed)
-        usual, reach = max(usual, found), max(reach, longest)
+        usual, reach = max(usual, found), min(reach, longest)
     if usual < ask.events[-1] and not scenario.values:
         raise EventsOutOfReachError(
             design=planned.design.name,
@@ -279,14 +308,28 @@ def _range(
 
 
 def _operate(
-    asked: Asked, scenario: Scenario, pools: Sequence[Pool], arms: tuple[str, str], trials: int, until: float
+    asked: Asked,
+    scenario: Scenario,
+    pools: Sequence[Pool],
+    arms: tuple[str, str],
+    trials: int,
+    until: float,
+    keep: Path | None,
+    tell: Callable[[float], None],
 ) -> pd.DataFrame:
     """Operating characteristics of one scenario, draw by draw."""
     ask = ask_of(asked, scenario, pools, arms, until)
     rows = []
-    for pool in pools:
+    for number, pool in enumerate(pools):
         found = conduct_many(
-            pool, pool.arms[arms[0]], pool.arms[arms[1]], ask, replicates=trials, seed=asked.seed
+            pool,
+            pool.arms[arms[0]],
+            pool.arms[arms[1]],
+            ask,
+            replicates=trials,
+            seed=asked.seed,
+            keep=keep,
+            progress=partial(_within, tell, number, len(pools)),
         )
         said = summarize(found, len(ask.events), ask.alpha)
         said |= {
@@ -294,6 +337,10 @@ def _operate(
         }
         rows += [(scenario.label, pool.draw, name, value) for name, value in said.items()]
     return pd.DataFrame(rows, columns=["scenario", "draw", "quantity", "value"])
+
+
+def _within(tell: Callable[[float], None], number: int, of: int, share: float) -> None:
+    tell((number + share) / of)
 
 
 def _pilot(pool: Pool, experimental: Course, control: Course, ask: Ask, seed: int) -> tuple[int, float]:
@@ -304,14 +351,30 @@ def _pilot(pool: Pool, experimental: Course, control: Course, ask: Ask, seed: in
     usual = int(np.median(np.isfinite(happened.event).sum(axis=1)))
     cutoff = event_day(drawn, happened, ask.events[-1])
     seen = np.minimum(cutoff[:, None] - drawn.enrolled, happened.until)
-    longest = [np.where(group, seen, 0.0).max(axis=1) for group in (drawn.treated, ~drawn.treated)]
-    return usual, float(np.quantile(np.minimum(longest[0], longest[1]), 0.02))
+    reach = np.full(len(seen), np.inf)
+    for stratum in range(-1, int(drawn.stratum.max()) + 1 if ask.stratified else 0):
+        here = (drawn.stratum == stratum) | (stratum < 0)  # -1: everybody
+        for group in (drawn.treated & here, ~drawn.treated & here):
+            longest = np.where(group, seen, 0.0).max(axis=1)
+            enough = (group.sum(axis=1) >= _FEW) | (stratum < 0)
+            reach = np.where(enough, np.minimum(reach, longest), reach)
+    return usual, float(np.quantile(reach, 0.02))
 
 
-def _null(pool: Pool, arms: tuple[str, str], ask: Ask, trials: int, seed: int) -> pd.DataFrame:
+def _null(
+    pool: Pool,
+    arms: tuple[str, str],
+    ask: Ask,
+    trials: int,
+    seed: int,
+    keep: Path | None,
+    tell: Callable[[float], None],
+) -> pd.DataFrame:
     """Type I error: both arms are patients of the control arm, and stops for futility are overruled."""
     course = pool.arms[arms[1]]
-    found = conduct_many(pool, course, course, ask, replicates=trials, seed=seed + 1, overrule=True)
+    found = conduct_many(
+        pool, course, course, ask, replicates=trials, seed=seed + 1, overrule=True, keep=keep, progress=tell
+    )
     rows = []
     for look in range(len(ask.events) + 1):
         share = float((found["rejected"] & ((found["look"] == look) | (look == 0))).mean())

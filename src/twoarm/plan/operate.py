@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from twoarm.chance import generator
 from twoarm.design.boundaries import Boundaries, efficacy_boundary, with_futility
 from twoarm.design.card import Planned
-from twoarm.plan.pool import Course, Pool
+from twoarm.plan.batches import kept, place_of
+from twoarm.plan.pool import Course, Pool, levels_of
 from twoarm.plan.trials import (
     TOGETHER,
     Drawn,
@@ -23,6 +27,7 @@ from twoarm.plan.trials import (
     happen,
     observe,
     scans_of,
+    stratum_of,
 )
 from twoarm.trial.ranks import (
     hazard_ratios,
@@ -55,7 +60,7 @@ class Ask(NamedTuple):
     by : str
         Whose progression.
     stratified : bool
-        Whether the log-rank test is.
+        Whether tests, hazard ratios and restricted means are.
     until : float [day]
         End of the restriction of the mean.
     """
@@ -120,6 +125,7 @@ def conduct_many(
     replicates: int,
     seed: int,
     overrule: bool = False,
+    keep: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> pd.DataFrame:
     """Conduct many trials, with every look and every test at the end.
@@ -138,6 +144,8 @@ def conduct_many(
         Of the trials.
     overrule : bool
         Whether stops for futility are overruled, as non-binding ones may be: for the type I error.
+    keep : Path, optional
+        Folder in which finished batches of trials are kept, to go on from.
     progress : callable, optional
         Told the share done.
 
@@ -152,14 +160,12 @@ def conduct_many(
     """
     parts = []
     chunks = -(-replicates // TOGETHER)
+    strata = stratum_of(pool, ask.setting)
+    place = place_of(keep, ask, seed, overrule, pool.size, strata, experimental, control, _regions(pool, ask))
     for chunk in range(chunks):
         trials = min(TOGETHER, replicates - chunk * TOGETHER)
-        drawn = draw_trials(pool, ask.setting, seed=seed, chunk=chunk)
-        if trials < TOGETHER:
-            drawn = Drawn(*(part[:trials] for part in drawn))
-        happened = happen(drawn, experimental, control, ask.endpoint, by=ask.by)
-        scans = scans_of(drawn, experimental, control) if ask.endpoint == "PFS" else None
-        parts.append(_looks(drawn, happened, scans, ask, overrule))
+        make = partial(_conduct, pool, experimental, control, ask, seed, chunk, trials, overrule)
+        parts.append(kept(place, f"{chunk:04d}-{trials}", make))
         if progress is not None:
             progress((chunk + 1) / chunks)
     return pd.concat(parts, ignore_index=True)
@@ -193,7 +199,8 @@ def ratios_over_time(
         final = event_day(drawn, happened, ask.events[-1])
         label = np.arange(len(final)) + chunk * TOGETHER
         for step, share in enumerate(np.arange(1, _CALENDAR + 1) / _CALENDAR):
-            sets = risk_sets(*observe(drawn, happened, share * final, scans), drawn.treated)
+            strata = drawn.stratum if ask.stratified else None
+            sets = risk_sets(*observe(drawn, happened, share * final, scans), drawn.treated, strata)
             ratio = np.exp(hazard_ratios(sets).log_ratio)
             rows.append(_ratios(label, "calendar", step, share * float(np.median(final)) / MONTH, 0.0, ratio))
         for step, (start, end) in enumerate(pairwise(_PERIODS)):
@@ -263,24 +270,18 @@ def pool_error(
     float
         Every trial drawn from the pool shares it.
     """
-    rows = np.arange(pool.size)
+    strata = stratum_of(pool, ask.setting)
     found = []
     for sample in bootstrap(pool.size, again, seed):
-        who = np.concatenate([rows, rows]) if sample is None else np.concatenate([sample, sample])
-        treated = np.repeat([True, False], pool.size)
-        one = Drawn(
-            who[None],
-            np.zeros((1, who.size)),
-            treated[None],
-            np.zeros((1, who.size), np.int64),
-            np.full((1, who.size), np.inf),
-            np.zeros((1, who.size)),
-        )
+        who = np.concatenate([sample, sample])[None]
+        treated = np.repeat([True, False], pool.size)[None]
+        nothing = np.zeros(who.shape)
+        one = Drawn(who, nothing, treated, strata[who], nothing + np.inf, nothing)
         happened = happen(one, experimental, control, ask.endpoint)
         cutoff = np.full(1, float(ask.until) * 2)
-        found.append(
-            float(hazard_ratios(risk_sets(*observe(one, happened, cutoff), one.treated)).log_ratio[0])
-        )
+        own = one.stratum if ask.stratified else None
+        sets = risk_sets(*observe(one, happened, cutoff), one.treated, own)
+        found.append(float(hazard_ratios(sets).log_ratio[0]))
     return float(np.nanstd(found, ddof=1))
 
 
@@ -292,10 +293,33 @@ def bootstrap(size: int, again: int, seed: int) -> Iterator[np.ndarray]:
     >>> next(bootstrap(3, 1, seed=1)).shape
     (3,)
     """
-    from twoarm.chance import generator
-
     for number in range(again):
         yield generator(seed, "plan, error of the pool", replicate=number).integers(size, size=size)
+
+
+def _conduct(
+    pool: Pool,
+    experimental: Course,
+    control: Course,
+    ask: Ask,
+    seed: int,
+    chunk: int,
+    trials: int,
+    overrule: bool,
+) -> pd.DataFrame:
+    """Draw one batch of trials and look at them."""
+    drawn = draw_trials(pool, ask.setting, seed=seed, chunk=chunk)
+    drawn = Drawn(*(part[:trials] for part in drawn))
+    happened = happen(drawn, experimental, control, ask.endpoint, by=ask.by)
+    scans = scans_of(drawn, experimental, control) if ask.endpoint == "PFS" else None
+    return _looks(drawn, happened, scans, ask, overrule)
+
+
+def _regions(pool: Pool, ask: Ask) -> tuple[str, ...]:
+    """Where each patient lives, where that decides who enters."""
+    return (
+        tuple(levels_of(pool.patients, "region", ()).tolist()) if ask.setting.enrollment.regions else ()
+    )
 
 
 def _looks(
@@ -314,7 +338,8 @@ def _looks(
     for look, events in enumerate(ask.events, start=1):
         day = event_day(drawn, happened, events)
         days, seen = observe(drawn, happened, day, scans)
-        z = -log_rank_scores(risk_sets(days, seen, drawn.treated, strata)).z
+        sets = risk_sets(days, seen, drawn.treated, strata)
+        z = -log_rank_scores(sets).z
         table[f"day_{look}"] = day
         reject = going & (z >= ask.boundaries.efficacy[look - 1])
         futile = going & ~reject & (z < ask.boundaries.futility[look - 1])
@@ -324,7 +349,8 @@ def _looks(
             futile = futile & (not overrule)
             ends = reject | futile
         if ends.any():
-            found = hazard_ratios(risk_sets(days[ends], seen[ends], drawn.treated[ends]))
+            own = None if strata is None else strata[ends]
+            found = hazard_ratios(risk_sets(days[ends], seen[ends], drawn.treated[ends], own))
             now = (day[ends], (days[ends] >= 0).sum(axis=1), seen[ends].sum(axis=1), *found)
             for name, values in zip(stopped, now, strict=True):
                 stopped[name][ends] = values
@@ -332,16 +358,15 @@ def _looks(
         table["rejected"] |= reject
         table["futile"] |= futile
         going = going & ~ends
-    plain = risk_sets(days, seen, drawn.treated)
-    means = restricted_means(days, seen, drawn.treated, until=ask.until)
+    means = restricted_means(days, seen, drawn.treated, strata, until=ask.until)
     table |= stopped | {
         "final_day": day,
         "final_events": seen.sum(axis=1),
         "z_log_rank": z,
-        "z_late": -log_rank_scores(plain, gamma=1.0).z,
+        "z_late": -log_rank_scores(sets, gamma=1.0).z,
         "z_mean": means.z,
         "mean_gain": means.difference,
-        "final_log_ratio": hazard_ratios(plain).log_ratio,
+        "final_log_ratio": hazard_ratios(sets).log_ratio,
         "median_experimental": medians_of(days, seen, drawn.treated),
         "median_control": medians_of(days, seen, ~drawn.treated),
     }

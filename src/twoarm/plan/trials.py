@@ -110,12 +110,8 @@ def draw_trials(pool: Pool, setting: Setting, *, seed: int, chunk: int, trials: 
             who = np.where(region == number, own[(chance * own.size).astype(np.int64)], who)
     else:
         who = (chance * size).astype(np.int64)
-    factors = setting.randomization.factors
-    codes = [np.unique(levels_of(pool.patients, factor, ()), return_inverse=True)[1] for factor in factors]
-    stratum = np.zeros(size, np.int64)
-    for code in codes:
-        stratum = stratum * (int(code.max()) + 1) + code
-    stratum = np.unique(stratum, return_inverse=True)[1]
+    codes = _codes(pool, setting)
+    stratum = stratum_of(pool, setting)
     if setting.randomization.minimize is not None:
         levels = np.stack([code[who] for code in codes], axis=-1) if codes else np.zeros((trials, n, 1), int)
         arm = minimize(
@@ -135,6 +131,38 @@ def draw_trials(pool: Pool, setting: Setting, *, seed: int, chunk: int, trials: 
         )
     version = uniform("reader")
     return Drawn(who, enrolled, arm == 0, stratum[who], lost, version)
+
+
+def stratum_of(pool: Pool, setting: Setting) -> np.ndarray:
+    """Number of the stratum of each patient of the pool: one for every combination of levels that it holds.
+
+    Parameters
+    ----------
+    pool : Pool
+        Whose patients.
+    setting : Setting
+        With the factors that stratify.
+
+    Returns
+    -------
+    (patient,) int array
+        From 0; all 0 without factors.
+
+    Raises
+    ------
+    EmptyStratumError
+        If a factor is no column of the patients.
+    """
+    stratum = np.zeros(pool.size, np.int64)
+    for code in _codes(pool, setting):
+        stratum = stratum * (int(code.max()) + 1) + code
+    return np.unique(stratum, return_inverse=True)[1]
+
+
+def _codes(pool: Pool, setting: Setting) -> list[np.ndarray]:
+    """Level of each factor of the randomization, as a number."""
+    names = setting.randomization.factors
+    return [np.unique(levels_of(pool.patients, name, ()), return_inverse=True)[1] for name in names]
 
 
 def happen(

@@ -22,6 +22,7 @@ from twoarm.trial.outcomes import read_outcomes
 from twoarm.trial.protocol import Protocol
 
 OPERATING, NULL, BOUNDARIES = "operating.csv", "type_one.csv", "boundaries.csv"
+TRIALS = "trials"  # batches of drawn trials, to go on from
 RATIOS, CURVES, INPUTS, DOSES = "ratios.csv", "survival.csv", "inputs.csv", "doses.csv"
 
 
@@ -79,7 +80,7 @@ def plan_trial(
     -------
     DataFrame
         `scenario quantity value low high`: mean over draws, and 90 % of the draws. The folder then holds
-        `report.html`, the tables and `pool/`.
+        `report.html`, the tables, and what an interrupted plan goes on from: `pool/` and `trials/`.
 
     Raises
     ------
@@ -188,6 +189,7 @@ def _comparison(work: _Work, scenarios: Sequence[Scenario], replicates: int, nul
         replicates=replicates,
         null=null,
         tell=lambda step, share: work.tell(step, 0.7 + 0.29 * share),
+        keep=work.place / TRIALS,
     )
     for table, file in (
         (found.operating, OPERATING),

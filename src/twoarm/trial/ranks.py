@@ -252,12 +252,19 @@ class Means(NamedTuple):
             return np.asarray(self.difference / np.sqrt(self.variance_treated + self.variance_others))
 
 
-def restricted_means(days: np.ndarray, events: np.ndarray, treated: np.ndarray, *, until: float) -> Means:
+def restricted_means(
+    days: np.ndarray,
+    events: np.ndarray,
+    treated: np.ndarray,
+    strata: np.ndarray | None = None,
+    *,
+    until: float,
+) -> Means:
     """Area under the Kaplan-Meier curve of each group up to a day, in every trial.
 
     Parameters
     ----------
-    days, events, treated : (trial, patient) arrays
+    days, events, treated, strata : (trial, patient) arrays
         As `risk_sets`.
     until : float [day]
         End of the restriction.
@@ -265,12 +272,16 @@ def restricted_means(days: np.ndarray, events: np.ndarray, treated: np.ndarray, 
     Returns
     -------
     Means
-        NaN for a group whose last patient was censored before `until`.
+        NaN where the last patient of a group was censored before `until`.
 
     Notes
     -----
     Var = sum over event days t of (area from t to `until`)^2 d / (n (n - d)); where everybody at risk dies,
     the area beyond is 0 and so is the term.
+
+    With strata, each group's mean is that of its strata, weighted by the patients of both groups in them;
+    variances add with the squares of the weights. A stratum in which one of the curves ends before `until` is
+    left out of its trial.
 
     References
     ----------
@@ -283,9 +294,20 @@ def restricted_means(days: np.ndarray, events: np.ndarray, treated: np.ndarray, 
     >>> float(found.treated[0]), float(found.others[0])
     (1.5, 3.0)
     """
-    sets = risk_sets(days, events, treated, treated)
-    found = [_area(sets, sets.treated == group, until) for group in (True, False)]
-    return Means(found[0][0], found[1][0], found[0][1], found[1][1])
+    treated = np.asarray(treated, bool)
+    part = np.zeros(treated.shape, np.int64) if strata is None else np.asarray(strata, np.int64)
+    sets = risk_sets(days, events, treated, 2 * part + treated)
+    after = survival_after(sets)
+    whole, sums = np.zeros(len(treated)), np.zeros((4, len(treated)))
+    for stratum in range(int(part.max(initial=0)) + 1):
+        one, other = (_area(sets, after, sets.stratum == 2 * stratum + group, until) for group in (1, 0))
+        here = ((sets.stratum // 2 == stratum) & (sets.day >= 0)).sum(axis=1)
+        weight = np.where(np.isnan(one[0] + other[0]), 0, here)
+        whole += weight
+        found = np.stack([one[0], other[0], weight * one[1], weight * other[1]])
+        sums += np.where(weight > 0, weight * found, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Means(*(sums / whole ** np.array([1, 1, 2, 2])[:, None]))
 
 
 def medians_of(days: np.ndarray, events: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -342,10 +364,9 @@ def _survival_before(sets: RiskSets) -> np.ndarray:
     return np.asarray(np.exp(_at(sums, _first(sets.leads)) - _at(sums, _first(new_stratum))))
 
 
-def _area(sets: RiskSets, mine: np.ndarray, until: float) -> tuple[np.ndarray, np.ndarray]:
+def _area(sets: RiskSets, after: np.ndarray, mine: np.ndarray, until: float) -> tuple[np.ndarray, np.ndarray]:
     """Area under one group's curve up to a day, and its variance."""
     counted = mine & (sets.day >= 0)
-    after = survival_after(sets)
     begin = np.clip(sets.day, 0.0, until)
     following = np.concatenate([begin[:, 1:], np.full((len(begin), 1), until)], axis=1)
     last = np.ones(counted.shape, bool)
