@@ -92,7 +92,9 @@ class Target(_Said):
 
     `kind` says what they are: "curve" (share free of the event at months), "rates" (percent of patients, by
     id), "lesions" (share of lesions whose change is at or below `at` percent). `relevance` and `quality`, 0
-    to 1, discount the number of patients; `use` "check" leaves it out of the fit.
+    to 1, discount the number of patients; `within` is what is asked of the fit: the published share counts as
+    known to half of it at least, so that a miss of `within` is two standard errors however few patients there
+    were; `use` "check" leaves it out of the fit.
     """
 
     kind: Literal["curve", "rates", "lesions"]
@@ -105,6 +107,7 @@ class Target(_Said):
     relevance: Annotated[float, Field(gt=0, le=1)] = 1.0
     quality: Annotated[float, Field(gt=0, le=1)] = 1.0
     discrepancy: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    within: Annotated[float, Field(gt=0, le=1)] = 1.0
     use: Literal["fit", "check"] = "fit"
 
 

@@ -58,6 +58,8 @@ class Reading:
         Whether it is fitted to, or only compared with.
     rows : tuple of Mark
         Evidence rows it was made from.
+    within : float
+        What is asked of the fit: the published share counts as known to half of it at least.
     """
 
     target: str
@@ -69,6 +71,7 @@ class Reading:
     discrepancy: float
     fitted: bool
     rows: tuple[Mark, ...]
+    within: float = 1.0
 
     @property
     def name(self) -> str:
@@ -78,7 +81,8 @@ class Reading:
     def variance(self, patients: int) -> float:
         """Variance of published minus simulated, for a simulation of `patients`."""
         share = min(max(self.value, _EDGE), 1 - _EDGE)
-        return share * (1 - share) * (1 / self.n + 1 / patients) + self.discrepancy**2
+        chance = share * (1 - share)
+        return min(chance / self.n, (self.within / 2) ** 2) + chance / patients + self.discrepancy**2
 
 
 class Seen(NamedTuple):
@@ -328,7 +332,8 @@ def _reading(
 ) -> Reading:
     weight = target.relevance * target.quality
     fitted = target.use == "fit"
-    return Reading(name, target.cohort, what, at, value, n * weight, target.discrepancy, fitted, rows)
+    n = n * weight
+    return Reading(name, target.cohort, what, at, value, n, target.discrepancy, fitted, rows, target.within)
 
 
 def _rows(name: str, target: Target) -> list[tuple[dict[str, str], Mark]]:
