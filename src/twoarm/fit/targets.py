@@ -97,6 +97,47 @@ class Seen(NamedTuple):
     replicate: int
 
 
+def covariance(readings: Sequence[Reading]) -> np.ndarray:
+    """Covariance of the errors of published numbers.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+        What was published.
+
+    Returns
+    -------
+    (reading, reading) float array
+        Of the patients that were followed, and on the diagonal what a model may be off by.
+
+    Notes
+    -----
+    Numbers of one target are shares of the same patients, one inside the other: those alive at month 12 were
+    alive at month 6, lesions smaller by half are smaller by a third, responders are under control. Two such
+    shares p <= q of n patients have the covariance p (1 - q)/n; for a curve that is Greenwood's formula before
+    anybody is censored, and says that its increments are independent, not its months. Where n differs the
+    correlation is taken from it. Numbers of different targets count as independent.
+
+    References
+    ----------
+    greenwood1926.
+
+    Examples
+    --------
+    >>> one = Reading("os", "a", "OS", 6.0, 0.8, 100.0, 0.0, True, ())
+    >>> two = Reading("os", "a", "OS", 12.0, 0.5, 100.0, 0.0, True, ())
+    >>> covariance([one, two]).round(4)
+    array([[0.0016, 0.001 ],
+           [0.001 , 0.0025]])
+    """
+    share = np.clip([reading.value for reading in readings], _EDGE, 1 - _EDGE)
+    error = np.sqrt(share * (1 - share) / [reading.n for reading in readings])
+    odds, name = share / (1 - share), np.array([reading.target for reading in readings])
+    alike = np.sqrt(np.minimum.outer(odds, odds) / np.maximum.outer(odds, odds))
+    off = np.array([reading.discrepancy for reading in readings])
+    return np.outer(error, error) * alike * (name[:, None] == name) + np.diag(off**2)
+
+
 def read_targets(calibration: Calibration) -> dict[str, list[Reading]]:
     """Read the published numbers that a calibration names.
 
