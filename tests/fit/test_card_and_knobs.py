@@ -1,5 +1,7 @@
 """From a calibration file to populations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from twoarm import catalog
 from twoarm.errors import CardEntryError, FitFieldError, FitTargetError
 from twoarm.fit.card import read_calibration
 from twoarm.fit.knobs import fields_of, moved, read_texts, values_at
-from twoarm.fit.targets import read_targets
+from twoarm.fit.targets import Reading, read_targets
 from twoarm.frozen.fields import member_of, read_field
 
 NAMES = ["oak_squamous", "oak_nonsquamous"]
@@ -87,3 +89,13 @@ def test_a_range_the_wrong_way_round_is_refused(tmp_path):
     path.write_text(text.replace("low = 45\nhigh = 200", "low = 200\nhigh = 45"))
     with pytest.raises(CardEntryError, match="low and high"):
         read_calibration(path)
+
+
+def test_a_target_to_be_met_within_a_distance_counts_as_known_to_half_of_it():
+    few = Reading("t", "c", "PFS", 6.0, 0.3, 110.0, 0.01, True, ())
+    asked = replace(few, within=0.05)
+    many = replace(asked, n=1e6)
+    chance = 0.3 * 0.7
+    assert few.variance(300) == pytest.approx(chance / 110 + chance / 300 + 1e-4)
+    assert asked.variance(300) == pytest.approx(0.025**2 + chance / 300 + 1e-4)
+    assert many.variance(300) == pytest.approx(chance / 1e6 + chance / 300 + 1e-4)
