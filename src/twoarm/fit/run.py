@@ -20,8 +20,8 @@ from twoarm.fit.card import Calibration, read_calibration
 from twoarm.fit.cohorts import Scene, conduct, set_scene
 from twoarm.fit.emulator import Emulator, learn
 from twoarm.fit.ensemble import first_ensemble, kalman_step, misfits, steps_of, weigh
-from twoarm.fit.sample import sample_posterior
-from twoarm.fit.targets import Reading, read_targets
+from twoarm.fit.sample import as_wide_as, sample_posterior
+from twoarm.fit.targets import Reading, covariance, read_targets
 from twoarm.model.sbml import read_model
 from twoarm.patients.population import read_population
 from twoarm.study.folder import claim, read_record, write_record
@@ -152,6 +152,7 @@ def fit_population(
     fitted = np.array([reading.fitted for reading in readings])
     own = published[fitted], variance[fitted]
     exact = np.array([r.variance(_ENDLESS) for r in readings])[fitted]
+    real = covariance([reading for reading in readings if reading.fitted])
     if after is None:
         z = [first_ensemble(members, len(calibration.parameters), generator(seed, "fit, first ensemble"))]
         simulated: list[np.ndarray] = []
@@ -164,7 +165,8 @@ def fit_population(
         emulator, error = _emulated(z, simulated, fitted, exact)
         draws = generator(seed, "fit, sample", replicate=len(simulated))
         drawn = sample_posterior(emulator, own[0], error, draws)
-        z.append(_thinned(drawn.z, members, draws))
+        wide = _last(drawn.z, emulator, error, real, exact) if rounds == 1 else drawn.z
+        z.append(_thinned(wide, members, draws))
     with _Crew(name, workers) as crew:
         while len(simulated) < total:
             last = len(simulated) == total - 1
@@ -183,7 +185,9 @@ def fit_population(
                 emulator, error = _emulated(z, simulated, fitted, exact)
                 draws = generator(seed, "fit, sample", replicate=len(simulated))
                 drawn = sample_posterior(emulator, own[0], error, draws)
-                z.append(_thinned(drawn.z, members, draws))
+                final = len(simulated) == total - 1
+                wide = _last(drawn.z, emulator, error, real, exact) if final else drawn.z
+                z.append(_thinned(wide, members, draws))
     again, _ = _emulated(z, simulated, fitted, exact)
     weights = weigh(
         misfits(emulator.bare(z[-1]), own[0], error),
@@ -235,6 +239,14 @@ def _emulated(
     terms, rows = 1 + 2 * z[0].shape[1], sum(map(len, own))
     emulator = learn(z[: len(simulated)][some], own, np.sqrt(exact), bend=rows >= _A_TERM * terms)
     return emulator, exact + emulator.residual * terms / rows
+
+
+def _last(
+    z: np.ndarray, emulator: Emulator, error: np.ndarray, real: np.ndarray, exact: np.ndarray
+) -> np.ndarray:
+    """Spread the draws that are frozen as widely as their mean errs; those that only teach stay narrow."""
+    more = np.sqrt(1 + (error - exact) / np.diag(real))
+    return as_wide_as(z, emulator, error, real * np.outer(more, more))
 
 
 def _thinned(z: np.ndarray, members: int, chance: np.random.Generator) -> np.ndarray:

@@ -114,8 +114,8 @@ def covariance(readings: Sequence[Reading]) -> np.ndarray:
     -----
     Numbers of one target are shares of the same patients, one inside the other: those alive at month 12 were
     alive at month 6, lesions smaller by half are smaller by a third, responders are under control. Two such
-    shares p <= q of n patients have the covariance p (1 - q)/n; for a curve that is Greenwood's formula before
-    anybody is censored, and says that its increments are independent, not its months. Where n differs the
+    shares p <= q of n patients have the covariance p (1 - q)/n; for a curve that is Greenwood's formula while
+    nobody is censored, and says that its increments are independent, not its months. Where n differs the
     correlation is taken from it. Numbers of different targets count as independent.
 
     References
