@@ -18,9 +18,8 @@ from twoarm.chance import generator
 from twoarm.errors import FitFailedError, NotARunError, TwoarmError
 from twoarm.fit.card import Calibration, read_calibration
 from twoarm.fit.cohorts import Scene, conduct, set_scene
-from twoarm.fit.emulator import Emulator, learn
 from twoarm.fit.ensemble import first_ensemble, kalman_step, misfits, steps_of, weigh
-from twoarm.fit.sample import as_wide_as, sample_posterior
+from twoarm.fit.sample import learn_near, sample_posterior, widened
 from twoarm.fit.targets import Reading, covariance, read_targets
 from twoarm.model.sbml import read_model
 from twoarm.patients.population import read_population
@@ -29,8 +28,6 @@ from twoarm.study.folder import claim, read_record, write_record
 Progress = Callable[[str, float], None]
 _SHARE_THAT_MUST_RUN = 0.5
 _STEPS = "steps.json"
-_A_TERM = 3  # members a term of the emulator, or its squares are left out
-_NEAR = 3  # ensembles that an emulator is learned from: the last ones
 _ENDLESS = 10**9  # patients
 _FINAL_SEEDS = 1_000_000  # the last ensemble meets patients that no iteration has seen
 
@@ -162,10 +159,10 @@ def fit_population(
         z, simulated, steps = _earlier(Path(after), len(calibration.parameters), len(readings))
         _keep(Path(after), folder, len(z))
         plan, total = [], len(simulated) + rounds
-        emulator, error = _emulated(z, simulated, fitted, exact)
+        emulator, error = learn_near(z, simulated, fitted, exact)
         draws = generator(seed, "fit, sample", replicate=len(simulated))
         drawn = sample_posterior(emulator, own[0], error, draws)
-        wide = _last(drawn.z, emulator, error, real, exact) if rounds == 1 else drawn.z
+        wide = widened(drawn.z, emulator, error, real, exact) if rounds == 1 else drawn.z
         z.append(_thinned(wide, members, draws))
     with _Crew(name, workers) as crew:
         while len(simulated) < total:
@@ -182,13 +179,13 @@ def fit_population(
                 steps.append(float(step))
                 write_record({"steps": steps}, folder / _STEPS)
             elif not last:
-                emulator, error = _emulated(z, simulated, fitted, exact)
+                emulator, error = learn_near(z, simulated, fitted, exact)
                 draws = generator(seed, "fit, sample", replicate=len(simulated))
                 drawn = sample_posterior(emulator, own[0], error, draws)
                 final = len(simulated) == total - 1
-                wide = _last(drawn.z, emulator, error, real, exact) if final else drawn.z
+                wide = widened(drawn.z, emulator, error, real, exact) if final else drawn.z
                 z.append(_thinned(wide, members, draws))
-    again, _ = _emulated(z, simulated, fitted, exact)
+    again, _ = learn_near(z, simulated, fitted, exact)
     weights = weigh(
         misfits(emulator.bare(z[-1]), own[0], error),
         misfits(np.where(np.isfinite(found[:, fitted]), again.bare(z[-1]), np.nan), own[0], error),
@@ -225,28 +222,6 @@ def _keep(earlier: Path, folder: Path, ensembles: int) -> None:
             shutil.copytree(earlier / name, folder / name)
     if (earlier / _STEPS).is_file():
         shutil.copy(earlier / _STEPS, folder / _STEPS)
-
-
-def _emulated(
-    z: Sequence[np.ndarray], simulated: Sequence[np.ndarray], fitted: np.ndarray, exact: np.ndarray
-) -> tuple[Emulator, np.ndarray]:
-    """Learn an emulator from the ensembles near the data; with it, the variance of published minus emulated.
-
-    The chance of single cohorts is averaged out over the members.
-    """
-    some = slice(-_NEAR, None) if len(z) > _NEAR else slice(None)
-    own = [found[:, fitted] for found in simulated[some]]
-    terms, rows = 1 + 2 * z[0].shape[1], sum(map(len, own))
-    emulator = learn(z[: len(simulated)][some], own, np.sqrt(exact), bend=rows >= _A_TERM * terms)
-    return emulator, exact + emulator.residual * terms / rows
-
-
-def _last(
-    z: np.ndarray, emulator: Emulator, error: np.ndarray, real: np.ndarray, exact: np.ndarray
-) -> np.ndarray:
-    """Spread the draws that are frozen as widely as their mean errs; those that only teach stay narrow."""
-    more = np.sqrt(1 + (error - exact) / np.diag(real))
-    return as_wide_as(z, emulator, error, real * np.outer(more, more))
 
 
 def _thinned(z: np.ndarray, members: int, chance: np.random.Generator) -> np.ndarray:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from twoarm.fit.emulator import Emulator
+from twoarm.fit.emulator import Emulator, learn
 
 _LEAP, _STEPS = 0.25, 8  # in units of the posterior's own width
 _NEWTON = 60
 _DAMPING = 1e-3
+_A_TERM = 3  # members a term of the emulator, or its squares are left out
+_NEAR = 3  # ensembles that an emulator is learned from: the last ones
 
 
 class Drawn(NamedTuple):
@@ -159,6 +162,61 @@ def as_wide_as(z: np.ndarray, emulator: Emulator, variance: np.ndarray, covarian
     left, sizes, right = np.linalg.svd(factor)
     factor = (left * np.minimum(sizes, 1.0)) @ right
     return np.asarray(middle + (z - middle) @ np.linalg.cholesky(own) @ factor.T)
+
+
+def learn_near(
+    z: Sequence[np.ndarray], simulated: Sequence[np.ndarray], fitted: np.ndarray, exact: np.ndarray
+) -> tuple[Emulator, np.ndarray]:
+    """Learn an emulator from the ensembles near the data.
+
+    Parameters
+    ----------
+    z : sequence of (member, parameter) float array
+        Ensembles, the last ones nearest.
+    simulated : sequence of (member, reading) float array
+        What they gave.
+    fitted : (reading,) bool array
+        Which readings are fitted to.
+    exact : (fitted reading,) float array
+        Variance of published less simulated, without the chance of a simulation.
+
+    Returns
+    -------
+    Emulator
+        Of the fitted readings.
+    (fitted reading,) float array
+        Variance of published less emulated: the chance of single cohorts is averaged out over the members.
+    """
+    some = slice(-_NEAR, None) if len(z) > _NEAR else slice(None)
+    own = [found[:, fitted] for found in simulated[some]]
+    terms, rows = 1 + 2 * z[0].shape[1], sum(map(len, own))
+    emulator = learn(z[: len(simulated)][some], own, np.sqrt(exact), bend=rows >= _A_TERM * terms)
+    return emulator, exact + emulator.residual * terms / rows
+
+
+def widened(
+    z: np.ndarray, emulator: Emulator, error: np.ndarray, real: np.ndarray, exact: np.ndarray
+) -> np.ndarray:
+    """Spread the draws that are kept as widely as their mean errs; those that only teach stay narrow.
+
+    Parameters
+    ----------
+    z : (..., parameter) float array
+        Draws by `error`, in which every reading counts on its own.
+    emulator, error
+        From `learn_near`.
+    real : (fitted reading, fitted reading) float array
+        How published numbers err; see `twoarm.fit.targets.covariance`.
+    exact : (fitted reading,) float array
+        As for `learn_near`.
+
+    Returns
+    -------
+    (..., parameter) float array
+        See `as_wide_as`; the error of the emulator is as alike between readings as that of the data.
+    """
+    more = np.sqrt(1 + (error - exact) / np.diag(real))
+    return as_wide_as(z, emulator, error, real * np.outer(more, more))
 
 
 def most_probable(emulator: Emulator, published: np.ndarray, variance: np.ndarray) -> np.ndarray:

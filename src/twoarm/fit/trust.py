@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from scipy.stats import chisquare
@@ -10,11 +13,22 @@ from twoarm.chance import generator
 from twoarm.fit.emulator import Emulator, learn
 from twoarm.fit.ensemble import first_ensemble, kalman_step
 from twoarm.fit.run import Fitted
-from twoarm.fit.sample import sample_posterior
+from twoarm.fit.sample import learn_near, sample_posterior, widened
+from twoarm.fit.targets import covariance
 
 _BINS = 10
 _DRAWS = 60  # of eight chains
 _ENDLESS = 10**9  # patients
+_NONE = 0.0
+
+
+class _Chances(NamedTuple):
+    """How published numbers err, how a simulated cohort scatters (a factor), and the weights of a fit."""
+
+    real: np.ndarray
+    scatter: np.ndarray
+    exact: np.ndarray
+    variance: np.ndarray
 
 
 def rank_check(
@@ -39,19 +53,29 @@ def rank_check(
         One row a truth, one column a parameter: the share of the posterior below the truth, weights counted.
         Uniform where the posterior's width is right; heaped at 0 and 1 where it is too narrow.
 
+    Notes
+    -----
+    The emulator is learned from all ensembles, the prior first, since truths come from there; its shares lie
+    between 0 and 1. Data made from a truth err as published numbers do, months of a curve together.
+
     References
     ----------
     talts2018.
     """
     fit = np.array([reading.fitted for reading in fitted.readings])
-    exact = np.array([reading.variance(_ENDLESS) for reading in fitted.readings])[fit]
-    emulator = learn(fitted.z[-3:], [g[:, fit] for g in fitted.simulated[-3:]], np.sqrt(exact))
-    size, ranks = members or len(fitted.z[0]), []
+    own = [reading for reading in fitted.readings if reading.fitted]
+    exact = np.array([reading.variance(_ENDLESS) for reading in own])
+    emulator = learn(fitted.z, [g[:, fit] for g in fitted.simulated], np.sqrt(exact))
+    cohorts = covariance([replace(r, n=fitted.facts["patients"], discrepancy=_NONE) for r in own])
+    more = np.sqrt(emulator.residual / np.diag(cohorts))
+    real = covariance(own)
+    chances = _Chances(real, _factor(cohorts * np.outer(more, more)), exact, fitted.variance[fit])
+    size, ranks, published_by = members or len(fitted.z[0]), [], _factor(real)
     for repeat in range(repeats):
         chance = generator(seed, "rank check", replicate=repeat)
         truth = np.asarray(chance.normal(size=fitted.z[0].shape[1]))
-        published = emulator.bare(truth[None])[0] + chance.normal(size=exact.size) * np.sqrt(exact)
-        z = _fitted_again(emulator, published, exact, fitted, fit, size, chance)
+        published = emulator.at(truth[None])[0] + published_by @ chance.normal(size=exact.size)
+        z = _fitted_again(emulator, published, chances, fitted, size, chance)
         ranks.append((z < truth).mean(axis=0))
     return pd.DataFrame(ranks, columns=list(fitted.calibration.parameters))
 
@@ -59,31 +83,36 @@ def rank_check(
 def _fitted_again(
     emulator: Emulator,
     published: np.ndarray,
-    exact: np.ndarray,
+    chances: _Chances,
     fitted: Fitted,
-    fit: np.ndarray,
     size: int,
     chance: np.random.Generator,
 ) -> np.ndarray:
     """All of the fit, on an emulator with the chance of cohorts: steps, another emulator, draws."""
-    noise = np.sqrt(emulator.residual)
+    every = np.ones(published.size, bool)
 
     def simulate(z: np.ndarray) -> np.ndarray:
-        return np.asarray(emulator.bare(z) + noise * chance.normal(size=(size, exact.size)))
+        scatter = chance.normal(size=(len(z), published.size)) @ chances.scatter.T
+        return np.asarray(emulator.at(z) + scatter)
 
     z = [first_ensemble(size, fitted.z[0].shape[1], chance)]
     g = [simulate(z[0])]
     for step in fitted.steps:
-        z.append(kalman_step(z[-1], g[-1], published, fitted.variance[fit], step, chance))
+        z.append(kalman_step(z[-1], g[-1], published, chances.variance, step, chance))
         g.append(simulate(z[-1]))
     for _ in range(max(fitted.facts["rounds"], 1)):
-        again = learn(z[-3:], g[-3:], np.sqrt(exact))
-        error = exact + again.residual * (1 + 2 * z[0].shape[1]) / sum(map(len, z[-3:]))
+        again, error = learn_near(z, g, every, chances.exact)
         drawn = sample_posterior(again, published, error, chance, draws=_DRAWS, chains=8)
         flat = drawn.z.reshape(-1, z[0].shape[1])
         z.append(flat[chance.choice(len(flat), size=size, replace=False)])
         g.append(simulate(z[-1]))
-    return flat
+    return widened(flat, again, error, chances.real, chances.exact)
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    """Give a matrix whose product with its transpose is the covariance, also where two readings are one."""
+    sizes, turn = np.linalg.eigh(covariance)
+    return np.asarray(turn * np.sqrt(np.maximum(sizes, 0.0)))
 
 
 def coverage(ranks: pd.DataFrame) -> pd.DataFrame:
