@@ -17,7 +17,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 from twoarm.trial.analyses.competing import (
     CAUSES,
-    cause_specific,
+    compare_causes,
     cumulative_incidence,
     incidence_at,
     treatment_ends,
@@ -25,6 +25,7 @@ from twoarm.trial.analyses.competing import (
 from twoarm.trial.analyses.curves import restricted_mean, restricted_mean_difference, survival_at
 from twoarm.trial.analyses.hazards import cox, hazard_ratio, log_rank, proportionality
 from twoarm.trial.analyses.rates import rate_difference
+from twoarm.trial.analyses.subdistribution import gray_test, subdistribution_ratio
 from twoarm.trial.analyses.subgroups import interaction
 from twoarm.trial.analyze import analyze
 
@@ -218,13 +219,121 @@ def test_incidence_is_read_no_later_than_somebody_was_followed():
 
 def test_causes_are_compared_with_the_others_censored():
     table = three_ways(2).assign(stratum=lambda x: np.where(x.index % 3 == 0, "a", "b"))
-    found = cause_specific(table, causes=CAUSES, arms=["new", "old"]).set_index("cause")
+    found = compare_causes(table, causes=CAUSES, arms=["new", "old"]).set_index("cause")
     treated = (table["arm"] == "new").to_numpy()
     for cause in CAUSES:
         happened = (table["cause"] == cause).to_numpy()
         ratio = hazard_ratio(table["day"].to_numpy(), happened, treated, table["stratum"].to_numpy())
         assert found.loc[cause, ["value", "low", "high"]].tolist() == pytest.approx(ratio)
         assert found.loc[cause, "events"] == happened.sum()
+
+
+def both(day, cause, treated, strata=None):
+    """Gray's statistic and the ratio of cause a."""
+    how = (day, cause == "a", cause == "b", treated, strata)
+    return gray_test(*how)[0], subdistribution_ratio(*how)
+
+
+def two_causes(seed, n=150):
+    rng = np.random.default_rng(seed)
+    day, treated = rng.permutation(np.arange(1.0, n + 1)), rng.random(n) < 0.5
+    cause = rng.choice(["a", "b", ""], n, p=[0.45, 0.3, 0.25])
+    return day, cause, treated
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shares_compared_turn_round_and_do_not_see_the_clock(seed):
+    day, cause, treated = two_causes(seed)
+    statistic, ratio = both(day, cause, treated)
+    turned, other = both(np.exp(day / 100), cause, ~treated)
+    assert turned == pytest.approx(statistic)
+    assert (other[0], other[1]) == pytest.approx((1 / ratio[0], 1 / ratio[2]))
+    assert other[3] == pytest.approx(ratio[3])
+    later = np.concatenate([day, day + 500])
+    twice, narrower = both(later, np.tile(cause, 2), np.tile(treated, 2), np.repeat(["x", "y"], len(day)))
+    assert twice == pytest.approx(2 * statistic)
+    assert narrower[0] == pytest.approx(ratio[0])
+    width = math.log(ratio[2] / ratio[1]) / math.log(narrower[2] / narrower[1])
+    assert width == pytest.approx(math.sqrt(2))
+
+
+def test_with_one_cause_alone_the_ratio_of_shares_is_that_of_hazards():
+    day, cause, treated = two_causes(3)
+    cause = np.where(cause == "b", "", cause)
+    found = subdistribution_ratio(day, cause == "a", cause == "b", treated)
+    assert found[0] == pytest.approx(hazard_ratio(day, cause == "a", treated)[0], rel=1e-6)
+
+
+def test_gray_rejects_one_in_twenty_where_shares_are_the_same():
+    rng, rejected = np.random.default_rng(12), 0
+    for _ in range(400):
+        n = 120
+        treated, cause = rng.random(n) < 0.5, rng.choice(["a", "b"], n)
+        day, censored = np.ceil(rng.exponential(60, n)), np.ceil(rng.exponential(120, n))
+        cause = np.where(censored < day, "", cause)
+        statistic, p = gray_test(np.minimum(day, censored), cause == "a", cause == "b", treated)
+        assert statistic >= 0
+        rejected += p < 0.05
+    assert 8 <= rejected <= 34  # 20 expected, 4.4 the error
+
+
+def test_nothing_to_compare_is_no_number():
+    day, cause, treated = two_causes(1)
+    nobody = np.zeros(len(day), bool)
+    assert np.isnan(gray_test(day, nobody, cause == "b", treated)).all()
+    assert np.isnan(gray_test(day, cause == "a", cause == "b", nobody)).all()
+    assert np.isnan(subdistribution_ratio(day, (cause == "a") & treated, cause == "b", treated)).all()
+    assert np.isnan(subdistribution_ratio(day, nobody, cause == "b", treated)).all()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 6), st.sampled_from(["a", "b", ""]), st.booleans(), st.booleans()),
+        min_size=1,
+        max_size=25,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_shares_of_any_patients_are_compared_without_noise(rows):
+    day, cause, treated, stratum = (np.array(column) for column in zip(*rows, strict=True))
+    statistic, ratio = both(day.astype(float), cause, treated, stratum)
+    assert np.isnan(statistic) or statistic >= 0
+    assert np.isnan(ratio[0]) or ratio[1] <= ratio[0] <= ratio[2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_means_differ_within_strata_as_by_hand(seed):
+    table = random_trial(seed)
+    days, events, treated, strata = (np.array(part) for part in columns(table))
+    until, parts = 0.15 * days.max(), []
+    for name in np.unique(strata):
+        sides = [
+            restricted_mean(days[who], events[who], until)
+            for who in ((strata == name) & treated, (strata == name) & ~treated)
+        ]
+        n1, n2 = ((strata == name) & treated).sum(), ((strata == name) & ~treated).sum()
+        parts.append((n1 * n2 / (n1 + n2), sides[0][0] - sides[1][0], sides[0][1] ** 2 + sides[1][1] ** 2))
+    total = sum(w for w, _, _ in parts)
+    expected = sum(w * d for w, d, _ in parts) / total
+    error = math.sqrt(sum(w**2 * v for w, _, v in parts)) / total
+    found = restricted_mean_difference(days, events, treated, until, strata)
+    assert found[:3] == pytest.approx((expected, expected - Z95 * error, expected + Z95 * error))
+    alone = restricted_mean_difference(days, events, treated, until, np.repeat("all", len(days)))
+    assert alone == pytest.approx(restricted_mean_difference(days, events, treated, until))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_stratified_score_interval_by_brute_force(seed):
+    rng = np.random.default_rng(seed)
+    n1, n2 = rng.integers(8, 40, 3), rng.integers(8, 40, 3)
+    x1, x2 = rng.binomial(n1, 0.5), rng.binomial(n2, 0.3)
+    weight = n1 * n2 / (n1 + n2) / (n1 * n2 / (n1 + n2)).sum()
+    found, low, high = rate_difference(x1, n1, x2, n2)
+    assert found == pytest.approx((weight * (x1 / n1 - x2 / n2)).sum())
+    for end in (low, high):
+        parts = [likeliest_variance(end, *each) for each in zip(x1, n1, x2, n2, strict=True)]
+        z = abs(found - end) / math.sqrt((weight**2 * np.array(parts)).sum())
+        assert z == pytest.approx(Z95, rel=1e-4)
 
 
 def test_treatment_ends_for_the_cause_that_the_ledger_names():
@@ -326,5 +435,5 @@ def test_analyze_says_responses_differences_and_why_treatment_stopped():
         plain.loc[("ORR", "experimental"), "value"] - plain.loc[("ORR", "control"), "value"]
     )
     tests = found[found.index.get_level_values("quantity").str.contains(" p of ")]
-    assert len(tests) == 6
+    assert len(tests) == 7
     assert tests["value"].between(0, 1).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,7 @@ from twoarm.figures.curves import BIOMARKERS, CELL_CLASSES, EXPOSURES, unseen
 from twoarm.figures.survival import months_text
 
 from .findings import Findings
-from .tables import MISSING, between, misses_first, number, say, with_interval
+from .tables import MISSING, between, misses_first, number, say, say_p, with_interval
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -278,13 +279,17 @@ def treatment_ends(findings: Findings) -> list[Picture]:
     if compared is not None:
         for row in compared.to_dict("records"):
             ratio = with_interval(row["value"], row["low"], row["high"])
-            notes[str(row["cause"])] = f"HR {ratio}" if number(row["value"]) != MISSING else ""
+            said = [f"HR {ratio}"] if number(row["value"]) != MISSING else []
+            gray = float(row.get("gray_p", math.nan))
+            said += [] if math.isnan(gray) else [f"Gray p {say_p(gray).replace('< ', '<')}"]
+            notes[str(row["cause"])] = ", ".join(said)
     figure = figures.cumulative_incidence(table, notes=notes, names=findings.arms)
     alt = "Share of patients whose treatment ended for each cause over time, by arm."
     caption = (
         f"Why treatment ended{_one_trial(findings)}: share of patients by Aalen and Johansen, with 95 % "
         "bands; each cause takes the others into account. HR: cause-specific hazard ratio among those still "
-        "treated, stratified. Treatment completed and loss to follow-up are censored."
+        "treated, stratified. Gray p: test that the shares are the same, stratified. Treatment completed and "
+        "loss to follow-up are censored."
     )
     return [_picture(figure, "treatment-ends", alt, caption)]
 

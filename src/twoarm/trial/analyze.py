@@ -17,14 +17,16 @@ from twoarm.trial.analyses.columns import MONTH, arm_order
 from twoarm.trial.analyses.competing import cumulative_incidence, incidence_at, treatment_ends
 from twoarm.trial.analyses.curves import (
     kaplan_meier,
+    median_of,
     medians,
     product_limit,
     restricted_mean,
     restricted_mean_difference,
-    survival_at,
+    survival_of,
 )
-from twoarm.trial.analyses.hazards import hazard_ratio, log_rank, proportionality
+from twoarm.trial.analyses.hazards import hazard_ratio, log_rank, ratio_and_proportionality
 from twoarm.trial.analyses.rates import exact_interval, rate_difference
+from twoarm.trial.analyses.subdistribution import gray_test, subdistribution_ratio
 from twoarm.trial.analyses.subgroups import subgroups
 from twoarm.trial.cutoff import cut
 
@@ -80,8 +82,10 @@ def analyze(
         "Median follow-up", "Median DOR", "DOR at 6 months", "Median time to response", "Stopped for toxicity
         by 6 months", "Median PFS", "PFS at 6 months", ..., "Mean PFS to 12 months"; then, with arm "",
         "Hazard ratio of PFS", differences under the name of what differs ("ORR" in percentage points, "Mean
-        PFS to 12 months"), "Log-rank p of PFS", "Late-weighted log-rank p of PFS", "Proportional hazards p of
-        PFS", and the same of OS. Intervals of 95 %; an end that is not reached is infinite.
+        PFS to 12 months", "Stratified mean PFS to 12 months"), "Subdistribution hazard ratio of stopping for
+        toxicity", "Gray's p of stopping for toxicity", "Log-rank p of PFS", "Late-weighted log-rank p of
+        PFS", "Proportional hazards p of PFS", and the same of OS. Intervals of 95 %; an end that is not
+        reached is infinite.
 
     Raises
     ------
@@ -96,14 +100,15 @@ def analyze(
     Survival intervals are on the log(-log) scale; ties in the Cox model by Efron. Survival or a mean at a
     month beyond the last patient's follow-up is NaN. The difference of response rates has the score
     interval of Miettinen and Nurminen; the late-weighted test is Fleming and Harrington's (0, 1). Means and
-    their difference are not stratified. Time to response is of responders only and has no interval. Who
-    stopped for toxicity is by Aalen and Johansen, progression and death taken into account. Every p is
-    two-sided.
+    their difference are not stratified; the stratified difference stands beside it, and is NaN where a
+    stratum was not followed so long. Time to response is of responders only and has no interval. Who stopped
+    for toxicity is by Aalen and Johansen, progression and death taken into account; it is compared by Gray's
+    test and by Fine and Gray's ratio. Every p is two-sided.
 
     References
     ----------
     clopper1934, kaplan1958, mantel1966, cox1972, efron1977, fleming1981, miettinen1985, grambsch1994,
-    uno2014, aalen1978, davidsonpilon2019.
+    uno2014, aalen1978, gray1988, finegray1999, davidsonpilon2019.
 
     Examples
     --------
@@ -127,7 +132,7 @@ def analyze(
     if len(order) > 1:
         pair = table[table["arm"].isin([order[0], order[-1]])]
         ratios: list[_Row] = []
-        others = _more_responses(pair, order, stratified)
+        others = [*_more_responses(pair, order, stratified), *_more_stops(pair, order, stratified)]
         for endpoint, months in landmarks.items():
             ratio, *rest = _contrast(pair, endpoint, order[0], stratified, max(months))
             ratios, others = [*ratios, ratio], [*others, *rest]
@@ -196,11 +201,11 @@ def _responders(own: pd.DataFrame, arm: str) -> list[_Row]:
             (at, arm, *nothing, "%", 0, 0),
             ("Median time to response", arm, *nothing, "month", 0, 0),
         ]
-    row = medians(who, endpoints=["DOR"], arms=[arm]).iloc[0]
-    lasts = survival_at(who["DOR_day"], who["DOR_event"], _RESPONSE_LASTS)
+    fit = product_limit(who["DOR_day"], who["DOR_event"])
+    lasts = survival_of(fit, _RESPONSE_LASTS)
     soon = float(who["response_day"].median()) / MONTH
     return [
-        ("Median DOR", arm, *(row[c] / MONTH for c in ("median", "low", "high")), "month", n, events),
+        ("Median DOR", arm, *(x / MONTH for x in median_of(fit)), "month", n, events),
         (at, arm, *(100 * x for x in lasts), "%", n, events),
         ("Median time to response", arm, soon, *_NO_INTERVAL, "month", n, n),
     ]
@@ -221,11 +226,11 @@ def _times(own: pd.DataFrame, arm: str, endpoint: str, months: Sequence[int]) ->
     """Median, landmarks and restricted mean of one endpoint in one arm."""
     days, happened = own[f"{endpoint}_day"], own[f"{endpoint}_event"]
     size = (len(own), int(happened.sum()))
-    row = medians(own, endpoints=[endpoint], arms=[arm]).iloc[0]
-    found = [row[column] / MONTH for column in ("median", "low", "high")]
+    fit = product_limit(days, happened)
+    found = [x / MONTH for x in median_of(fit)]
     rows: list[_Row] = [(f"Median {endpoint}", arm, *found, "month", *size)]
     for month in months:
-        share = (100 * x for x in survival_at(days, happened, month))
+        share = (100 * x for x in survival_of(fit, month))
         rows.append((f"{endpoint} at {month} months", arm, *share, "%", *size))
     mean, error = (x / MONTH for x in restricted_mean(days, happened, max(months) * MONTH))
     reach = float(norm.ppf(0.975)) * error
@@ -247,6 +252,21 @@ def _more_responses(pair: pd.DataFrame, order: Sequence[str], stratified: bool) 
     return [("ORR", "", *found, "%", len(pair), int(counted["yes"].sum()))]
 
 
+def _more_stops(pair: pd.DataFrame, order: Sequence[str], stratified: bool) -> list[_Row]:
+    """Compare the shares whose treatment ended for toxicity."""
+    if not {"treatment_end", "off_reason"} <= set(pair):
+        return []
+    ends = treatment_ends(pair)
+    own, any_end = (ends["cause"] == "toxicity").to_numpy(), (ends["cause"] != "").to_numpy()
+    treated = (pair["arm"] == order[0]).to_numpy()
+    how = (ends["day"].to_numpy(float), own, any_end & ~own, treated, _strata(pair, stratified))
+    ratio, p, size = subdistribution_ratio(*how)[:3], gray_test(*how)[1], (len(pair), int(own.sum()))
+    return [
+        ("Subdistribution hazard ratio of stopping for toxicity", "", *ratio, "", *size),
+        ("Gray's p of stopping for toxicity", "", p, *_NO_INTERVAL, "", *size),
+    ]
+
+
 def _strata(table: pd.DataFrame, stratified: bool) -> np.ndarray | None:
     """Stratum of each patient, where there are several."""
     several = stratified and table["stratum"].nunique() > 1
@@ -257,17 +277,20 @@ def _contrast(pair: pd.DataFrame, endpoint: str, first: str, stratified: bool, h
     """Comparisons of one endpoint, the first arm against the other."""
     days, events = pair[f"{endpoint}_day"].to_numpy(float), pair[f"{endpoint}_event"].to_numpy(bool)
     treated, strata = (pair["arm"] == first).to_numpy(), _strata(pair, stratified)
-    ratio = hazard_ratio(days, events, treated, strata)
-    change = [x / MONTH for x in restricted_mean_difference(days, events, treated, horizon * MONTH)[:3]]
-    same = proportionality(days, events, pd.DataFrame({"treated": treated.astype(float)}), strata)
+    *ratio, same = ratio_and_proportionality(days, events, treated, strata)
+    change, within = (
+        [x / MONTH for x in restricted_mean_difference(days, events, treated, horizon * MONTH, by)[:3]]
+        for by in (None, strata)
+    )
     tests = {
         "Log-rank p": log_rank(days, events, treated, strata)[1],
         "Late-weighted log-rank p": log_rank(days, events, treated, strata, weights=_LATE)[1],
-        "Proportional hazards p": float(same["p"].iloc[0]),
+        "Proportional hazards p": same,
     }
-    size = (len(pair), int(events.sum()))
+    size, name = (len(pair), int(events.sum())), _mean_name(endpoint, horizon)
     return [
         (f"Hazard ratio of {endpoint}", "", *ratio, "", *size),
-        (_mean_name(endpoint, horizon), "", *change, "month", *size),
-        *((f"{name} of {endpoint}", "", p, *_NO_INTERVAL, "", *size) for name, p in tests.items()),
+        (name, "", *change, "month", *size),
+        *([] if strata is None else [(f"Stratified m{name[1:]}", "", *within, "month", *size)]),
+        *((f"{test} of {endpoint}", "", p, *_NO_INTERVAL, "", *size) for test, p in tests.items()),
     ]

@@ -11,6 +11,7 @@ from scipy.stats import norm
 from twoarm.errors import MissingColumnError
 from twoarm.trial.analyses.columns import arm_order
 from twoarm.trial.analyses.hazards import hazard_ratio, log_rank
+from twoarm.trial.analyses.subdistribution import gray_test, subdistribution_ratio
 
 ENDS: Mapping[str, str] = {
     "toxicity": "toxicity",
@@ -105,10 +106,10 @@ def cumulative_incidence(
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def cause_specific(
+def compare_causes(
     table: pd.DataFrame, *, causes: Sequence[str] | None = None, arms: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Compare the hazard of each cause between the first arm and the last, other causes censored.
+    """Compare each cause between the first arm and the last: its hazard, and the share it ends.
 
     Parameters
     ----------
@@ -120,23 +121,25 @@ def cause_specific(
     Returns
     -------
     DataFrame
-        `cause value low high p events`: hazard ratio of Cox's model with a 95 % interval, p of the log-rank.
+        `cause value low high p events share_ratio share_low share_high gray_p`: the hazard ratio of Cox's
+        model with other causes censored, its 95 % interval, p of the log-rank and number of events; the ratio
+        of Fine and Gray with its interval, and p of Gray's test.
 
     Notes
     -----
-    These compare rates among those still treated. Shares of patients that a cause has ended depend on the
-    other causes too, and Gray's test of them is not given.
+    The former compare rates among those still treated. Shares of patients that a cause has ended depend on
+    the other causes too, and the latter compare those.
 
     References
     ----------
-    prentice1978.
+    prentice1978; finegray1999; gray1988.
 
     Examples
     --------
     >>> table = pd.DataFrame(
     ...     {"arm": ["new", "old"] * 4, "day": range(1, 9), "cause": ["a", "a", "b", "b"] * 2}
     ... )
-    >>> cause_specific(table)["cause"].tolist()
+    >>> compare_causes(table)["cause"].tolist()
     ['a', 'b']
     """
     found = causes if causes is not None else [c for c in sorted(table["cause"].unique()) if c]
@@ -148,9 +151,14 @@ def cause_specific(
     rows = []
     for cause in found:
         events = (own["cause"] == cause).to_numpy()
+        others = ~events & (own["cause"] != "").to_numpy()
         ratio = hazard_ratio(days, events, treated, strata)
-        rows.append((cause, *ratio, log_rank(days, events, treated, strata)[1], int(events.sum())))
-    return pd.DataFrame(rows, columns=["cause", "value", "low", "high", "p", "events"])
+        p = log_rank(days, events, treated, strata)[1]
+        of_share = subdistribution_ratio(days, events, others, treated, strata)[:3]
+        gray = gray_test(days, events, others, treated, strata)[1]
+        rows.append((cause, *ratio, p, int(events.sum()), *of_share, gray))
+    hazards, shares = ["value", "low", "high", "p", "events"], ["share_ratio", "share_low", "share_high"]
+    return pd.DataFrame(rows, columns=["cause", *hazards, *shares, "gray_p"])
 
 
 def incidence_at(curves: pd.DataFrame, day: float) -> tuple[float, float, float]:

@@ -78,16 +78,37 @@ def medians(
     -----
     The interval's ends are the first days on which the curve's interval touches one half.
     """
-    from lifelines.utils import median_survival_times
-
     rows = []
     for endpoint in endpoints:
         for arm in arm_order(table, arms):
             own = table[table["arm"] == arm]
             fit = product_limit(own[f"{endpoint}_day"], own[f"{endpoint}_event"])
-            low, high = median_survival_times(fit.confidence_interval_survival_function_).to_numpy()[0]
-            rows.append((endpoint, arm, float(fit.median_survival_time_), float(low), float(high)))
+            rows.append((endpoint, arm, *median_of(fit)))
     return pd.DataFrame(rows, columns=["endpoint", "arm", "median", "low", "high"])
+
+
+def median_of(fit: Any) -> tuple[float, float, float]:
+    """Read the median off a curve that is fitted; see `medians`.
+
+    Parameters
+    ----------
+    fit : lifelines.KaplanMeierFitter
+        From `product_limit`.
+
+    Returns
+    -------
+    median, low, high : float
+        In the unit of the days; infinite where not reached.
+
+    Examples
+    --------
+    >>> median_of(product_limit(pd.Series([1.0, 2, 3]), pd.Series([True, True, True])))[0]
+    2.0
+    """
+    from lifelines.utils import median_survival_times
+
+    low, high = median_survival_times(fit.confidence_interval_survival_function_).to_numpy()[0]
+    return float(fit.median_survival_time_), float(low), float(high)
 
 
 def survival_at(days: pd.Series, events: pd.Series, month: float) -> tuple[float, float, float]:
@@ -117,10 +138,33 @@ def survival_at(days: pd.Series, events: pd.Series, month: float) -> tuple[float
     ... ]
     [0.33, 0.01, 0.77]
     """
+    return survival_of(product_limit(days, events), month)
+
+
+def survival_of(fit: Any, month: float) -> tuple[float, float, float]:
+    """Read survival at a month off a curve that is fitted; see `survival_at`.
+
+    Parameters
+    ----------
+    fit : lifelines.KaplanMeierFitter
+        From `product_limit`.
+    month : float [month]
+        When.
+
+    Returns
+    -------
+    survival, low, high : float
+        0 to 1.
+
+    Examples
+    --------
+    >>> fit = product_limit(pd.Series([30.0, 90, 400]), pd.Series([True, True, False]))
+    >>> round(survival_of(fit, 6)[0], 2)
+    0.33
+    """
     day = month * MONTH
-    fit = product_limit(days, events)
     survival = float(fit.survival_function_at_times(day).iloc[0])
-    if day > float(days.max()) and survival > 0:
+    if day > float(fit.event_table.index[-1]) and survival > 0:
         return np.nan, np.nan, np.nan  # nobody was followed so long: the curve ends before
     ends = fit.confidence_interval_survival_function_
     place = max(int(np.searchsorted(ends.index.to_numpy(), day, side="right")) - 1, 0)
@@ -159,24 +203,29 @@ def restricted_mean(days: pd.Series, events: pd.Series, until: float) -> tuple[f
     >>> round(mean, 3), round(error, 3)  # nobody censored: mean and its usual error, with n for n - 1
     (2.5, 0.559)
     """
-    fit = product_limit(days, events)
-    steps = fit.event_table
-    day, survival = steps.index.to_numpy(float), fit.survival_function_.iloc[:, 0].to_numpy(float)
+    time, happened = np.asarray(days, float), np.asarray(events, bool)
+    day, place = np.unique(time, return_inverse=True)
+    died = np.bincount(place, weights=happened, minlength=len(day))
+    at_risk = np.cumsum(np.bincount(place, minlength=len(day))[::-1])[::-1].astype(float)
+    survival = np.cumprod(1 - died / at_risk)
     if until > day[-1] and survival[-1] > 0:
         return np.nan, np.nan
-    edge = np.minimum(np.append(day, until), until)
-    area = survival * np.maximum(np.diff(edge), 0.0)
-    later = np.cumsum(area[::-1])[::-1]  # from each day on; its own step is 0 long beyond the horizon
-    died, at_risk = steps["observed"].to_numpy(float), steps["at_risk"].to_numpy(float)
+    edge = np.minimum(np.concatenate([[0.0], day, [until]]), until)
+    area = np.concatenate([[1.0], survival]) * np.maximum(np.diff(edge), 0.0)
+    later = np.cumsum(area[::-1])[::-1][1:]  # from each day on; its own step is 0 long beyond the horizon
     left = at_risk * (at_risk - died)
     terms = np.divide(died, left, out=np.zeros_like(left), where=left > 0)
     return float(area.sum()), float(np.sqrt((later**2 * terms)[day <= until].sum()))
 
 
 def restricted_mean_difference(
-    days: np.ndarray, events: np.ndarray, treated: np.ndarray, until: float
+    days: np.ndarray,
+    events: np.ndarray,
+    treated: np.ndarray,
+    until: float,
+    strata: np.ndarray | None = None,
 ) -> tuple[float, float, float, float]:
-    """Difference of restricted mean times of two groups.
+    """Difference of restricted mean times of two groups, stratified if asked.
 
     Parameters
     ----------
@@ -184,15 +233,23 @@ def restricted_mean_difference(
         As for `log_rank`.
     until : float
         Horizon, in the unit of `days`.
+    strata : (n,) array, optional
+        Stratum of each. One with a single group says nothing.
 
     Returns
     -------
     difference, low, high, p : float
-        Treated less others with a 95 % interval, and the p of no difference (two-sided, normal).
+        Treated less others with a 95 % interval, and the p of no difference (two-sided, normal); NaN where
+        a group of a stratum was not followed as long as the horizon.
+
+    Notes
+    -----
+    Differences within strata are weighted by n1 n2/(n1 + n2), n1 and n2 being patients of the groups, as
+    `rate_difference` weights them.
 
     References
     ----------
-    uno2014.
+    uno2014; weights of strata: mantel1959.
 
     Examples
     --------
@@ -202,9 +259,19 @@ def restricted_mean_difference(
     """
     group, happened = np.asarray(treated, bool), np.asarray(events, bool)
     days = np.asarray(days, float)
-    one = restricted_mean(pd.Series(days[group]), pd.Series(happened[group]), until)
-    other = restricted_mean(pd.Series(days[~group]), pd.Series(happened[~group]), until)
-    difference, error = one[0] - other[0], float(np.hypot(one[1], other[1]))
+    parts = [np.ones(len(days), bool)] if strata is None else [strata == name for name in np.unique(strata)]
+    found = []
+    for part in parts:
+        sides = [part & group, part & ~group]
+        if all(side.any() for side in sides):
+            means = [restricted_mean(pd.Series(days[s]), pd.Series(happened[s]), until) for s in sides]
+            weight = 1 / sum(1 / side.sum() for side in sides)
+            found.append((weight, means[0][0] - means[1][0], np.hypot(means[0][1], means[1][1])))
+    if not found:
+        return (np.nan,) * 4
+    weights, differences, errors = np.array(found).T
+    weights = weights / weights.sum()
+    difference, error = float(weights @ differences), float(np.sqrt(weights**2 @ errors**2))
     if not error > 0:
         return difference, np.nan, np.nan, np.nan
     reach = float(norm.ppf(0.975)) * error

@@ -110,6 +110,38 @@ def hazard_ratio(
     return float(found["ratio"]), float(found["low"]), float(found["high"])
 
 
+def ratio_and_proportionality(
+    days: np.ndarray, events: np.ndarray, treated: np.ndarray, strata: np.ndarray | None = None
+) -> tuple[float, float, float, float]:
+    """Give the hazard ratio and the p of its being the same at all times, from one fit.
+
+    Parameters
+    ----------
+    days, events, treated, strata
+        As for `hazard_ratio`.
+
+    Returns
+    -------
+    ratio, low, high, p : float
+        As `hazard_ratio`, and the p of `proportionality`.
+
+    Examples
+    --------
+    >>> time, died = np.arange(1.0, 9), np.ones(8, bool)
+    >>> *_, p = ratio_and_proportionality(time, died, np.arange(8) % 2 == 0)
+    >>> 0.05 < p < 1
+    True
+    """
+    group, happened = np.asarray(treated, bool), np.asarray(events, bool)
+    if not (happened & group).any() or not (happened & ~group).any():
+        return (np.nan,) * 4
+    people = pd.DataFrame({"treated": group.astype(float)})
+    fit = _fit(days, happened, people, strata)
+    found = _effects(fit, ["treated"]).loc["treated"]
+    p = _residuals_over_time(fit, _frame(days, happened, people, strata), ["treated"])["p"].iloc[0]
+    return float(found["ratio"]), float(found["low"]), float(found["high"]), float(p)
+
+
 def cox(
     days: np.ndarray, events: np.ndarray, covariates: pd.DataFrame, strata: np.ndarray | None = None
 ) -> pd.DataFrame:
@@ -142,10 +174,13 @@ def cox(
     >>> cox(np.arange(6.0, 0, -1), np.ones(6, bool), people)["ratio"].gt(1).tolist()
     [True]
     """
-    names = list(covariates.columns)
+    return _effects(_fit(days, events, covariates, strata), list(covariates.columns))
+
+
+def _effects(fit: Any, names: list[str]) -> pd.DataFrame:
+    """Table the effects of a fitted model."""
     empty = pd.DataFrame(np.nan, index=names, columns=["log_ratio", "error", "ratio", "low", "high", "p"])
     empty.attrs["log_likelihood"] = np.nan
-    fit = _fit(days, events, covariates, strata)
     if fit is None:
         return empty
     effect, error = fit.params_[names].astype(float), fit.standard_errors_[names].astype(float)
@@ -189,11 +224,14 @@ def proportionality(
     >>> float(proportionality(time, np.ones(20, bool), group)["p"].iloc[0]) < 0.05  # dies early, or late
     True
     """
-    names = list(covariates.columns)
     fit = _fit(days, events, covariates, strata)
+    return _residuals_over_time(fit, _frame(days, events, covariates, strata), list(covariates.columns))
+
+
+def _residuals_over_time(fit: Any, frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Test the residuals of a fitted model."""
     if fit is None or not (fit.standard_errors_ < _WIDEST).all():
         return pd.DataFrame(np.nan, index=names, columns=["statistic", "p"])
-    frame = _frame(days, events, covariates, strata)
     residuals = fit.compute_residuals(frame, kind="scaled_schoenfeld")[names]
     own = frame.loc[residuals.index, "day"].to_numpy(float)
     time = np.unique(own)

@@ -1,0 +1,1 @@
+"""What others printed, what R gets, and what ours gets: a file a subject."""
