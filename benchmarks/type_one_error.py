@@ -1,10 +1,12 @@
 """Type I error of planned designs: trials without a difference, drawn from pools with awkward curves.
 
-    python benchmarks/type_one_error.py --trials 20000
+    python benchmarks/type_one_error.py --trials 20000 --seeds 20 21 22
 
 Both arms come from the same pool. Curves part from exponential ones in every way the planner meets: strata
 with other hazards, patients who respond late or never die, hazards that rise and fall, events seen at scans
-only. Prints a table.
+only. Each seed has a pool of its own, each case its own draws. Given the pool the trials are independent and
+both arms have one distribution, so that the number of rejections is binomial however small the pool is:
+`--repeat` runs one case again and again from one pool, and lays the spread of batches beside the binomial.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ from twoarm.chance import generator
 from twoarm.design.boundaries import Boundaries, efficacy_boundary
 from twoarm.plan.operate import Ask, conduct_many
 from twoarm.plan.pool import Course, Pool
-from twoarm.plan.trials import Setting
+from twoarm.plan.trials import TOGETHER, Setting
 from twoarm.trial.protocol import Enrollment, Randomization
 
 SIZE, HORIZON = 2000, 1461.0
+LOW, HIGH = 0.022, 0.028  # what is asked of the designs
 
 
 def pool_of(kind: str, seed: int) -> tuple[Pool, Course]:
@@ -80,34 +83,79 @@ CASES = (
 )
 
 
-def main() -> None:
-    """Run every case and print the table."""
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--trials", type=int, default=20000)
-    words.add_argument("--seed", type=int, default=20)
-    asked = words.parse_args()
-    half = float(ndtri(0.975)) * np.sqrt(0.025 * 0.975 / asked.trials)
-    print(f"{asked.trials} trials a case; Monte Carlo alone: 0.025 +- {half:.4f}")
-    print("curves\tlooks\tratio\tstratified\tminimized\tdesign\tweighted (0,1)\trestricted mean\tseconds")
+def rejections(case: tuple, trials: int, seed: int, pool_seed: int) -> pd.DataFrame:
+    """Which of the null trials of a case each test rejects."""
+    kind, looks, shares, stratified, minimized = case
+    pool, course = pool_of(kind, pool_seed)
+    ask = ask_for(looks, shares, stratified, minimized)
+    own = seed * len(CASES) + CASES.index(case)
+    found = conduct_many(pool, course, course, ask, replicates=trials, seed=own, overrule=True)
     limit = float(ndtri(0.975))
-    for kind, looks, shares, stratified, minimized in CASES:
-        begin = time.perf_counter()
-        pool, course = pool_of(kind, asked.seed)
-        ask = ask_for(looks, shares, stratified, minimized)
-        found = conduct_many(
-            pool, course, course, ask, replicates=asked.trials, seed=asked.seed, overrule=True
-        )
-        rates = [
-            found["rejected"].mean(),
-            (found["z_late"] >= limit).mean(),
-            (found["z_mean"] >= limit).mean(),
-        ]
-        said = "\t".join(f"{rate:.4f}" for rate in rates)
-        ratio = f"{shares[0]}:{shares[1]}"
-        print(
-            f"{kind}\t{looks}\t{ratio}\t{stratified}\t{minimized}\t{said}\t{time.perf_counter() - begin:.0f}",
-            flush=True,
-        )
+    return pd.DataFrame(
+        {
+            "design": found["rejected"],
+            "weighted (0, 1)": found["z_late"] >= limit,
+            "restricted mean": found["z_mean"] >= limit,
+        }
+    )
+
+
+def name_of(case: tuple) -> str:
+    """One line for a case."""
+    kind, looks, shares, stratified, minimized = case
+    how = "minimized" if minimized else "blocks"
+    tests = "stratified" if stratified else "plain"
+    return f"{kind} | {looks} | {shares[0]}:{shares[1]} | {how}, {tests}"
+
+
+def compare(trials: int, seeds: list[int]) -> None:
+    """Every case with every seed, and all seeds together."""
+    print(f"{trials} trials a case and seed; standard error {np.sqrt(0.025 * 0.975 / trials):.4f}")
+    rows = []
+    for seed in seeds:
+        for case in CASES:
+            begin = time.perf_counter()
+            share = rejections(case, trials, seed, seed).mean()
+            rows.append({"case": name_of(case), "seed": seed, **share})
+            said = " | ".join(f"{value:.4f}" for value in share)
+            print(f"{name_of(case)} | {seed} | {said} | {time.perf_counter() - begin:.0f} s", flush=True)
+    table = pd.DataFrame(rows)
+    whole = trials * len(seeds)
+    print(f"\nall seeds, {whole} trials a case; standard error {np.sqrt(0.025 * 0.975 / whole):.4f}")
+    means = table.drop(columns="seed").groupby("case", sort=False).mean()
+    span = table.groupby("case", sort=False)["design"].agg(["min", "max"])
+    for case, row in means.iterrows():
+        said = " | ".join(f"{value:.4f}" for value in row)
+        print(f"{case} | {said} | {span['min'][case]:.4f} to {span['max'][case]:.4f}")
+    outside = table[(table["design"] < LOW) | (table["design"] > HIGH)]
+    print(f"designs outside {LOW} to {HIGH}: {len(outside)} of {len(table)}")
+
+
+def repeat(case: tuple, trials: int, times: int) -> None:
+    """One case from one pool, again and again: are its trials independent?"""
+    shares, spread = [], []
+    for seed in range(100, 100 + times):
+        found = rejections(case, trials, seed, 20)["design"].to_numpy()
+        shares.append(found.mean())
+        spread.append(found.reshape(-1, TOGETHER).sum(axis=1).var(ddof=1) / (TOGETHER * 0.025 * 0.975))
+        print(f"{seed} | {shares[-1]:.4f} | batches {spread[-1]:.2f} of binomial", flush=True)
+    print(f"{name_of(case)}: {np.mean(shares):.4f} over {times * trials} trials")
+    print(f"runs spread by {np.std(shares, ddof=1):.4f}, binomial {np.sqrt(0.025 * 0.975 / trials):.4f}")
+    print(f"batches spread by {np.mean(spread):.2f} of the binomial variance")
+
+
+def main() -> None:
+    """Run what is asked and print it."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--trials", type=int, default=20000)
+    words.add_argument("--seeds", type=int, nargs="+", default=[20, 21, 22])
+    words.add_argument("--repeat", type=int, default=0, help="runs of one case from one pool")
+    words.add_argument("--case", type=int, default=3, help="of --repeat, counted from 0")
+    asked = words.parse_args()
+    if asked.repeat:
+        repeat(CASES[asked.case], asked.trials, asked.repeat)
+    else:
+        compare(asked.trials, asked.seeds)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from twoarm.errors import (
     DesignArmError,
@@ -14,6 +14,7 @@ from twoarm.errors import (
     EventsAbovePatientsError,
     LookAfterEndError,
     LookOrderError,
+    LooksAboveEventsError,
     NoEventsSaidError,
 )
 from twoarm.trial.entry import SOURCED, Card, measured, read_card
@@ -57,9 +58,24 @@ class Sequential(Card):
     efficacy: Stopping
     futility: Stopping | None = None
 
+    @model_validator(mode="after")
+    def _looks(self) -> Sequential:
+        if (self.information is None) == (self.events is None):
+            said = "neither" if self.events is None else "both"
+            raise ValueError(
+                f"looks are given by {said} of `information` (shares of the final events) and `events` "
+                "(numbers). One of them says when the looks are. Keep one."
+            )
+        return self
+
 
 class Rates(Card):
-    """Response rates of a trial without a control arm."""
+    """Response rates of a trial without a control arm.
+
+    A response counts up to `within` after entry, and a stage ends when its last patient has been followed for
+    so long; left out, that is the protocol's follow-up. `control` is how several baskets share the error:
+    each test has `alpha`, or its part of it, or Holm's steps.
+    """
 
     null: Annotated[float, measured("", above=0, at_most=1)]
     target: Annotated[float, measured("", above=0, at_most=1)]
@@ -67,6 +83,17 @@ class Rates(Card):
     power: Annotated[float, measured("", above=0, at_most=1)]
     how: Annotated[Literal["optimal", "minimax"], SOURCED] = "optimal"
     most: Annotated[int, SOURCED, Field(gt=1)] = 100
+    within: Annotated[float | None, measured("day", above=0)] = None
+    control: Annotated[Literal["none", "bonferroni", "holm"], SOURCED] = "none"
+
+    @model_validator(mode="after")
+    def _apart(self) -> Rates:
+        if not self.null < self.target < 1:
+            raise ValueError(
+                f"null rate {self.null:g} and target rate {self.target:g} leave nothing to show. The null "
+                "lies below the target, the target below 1. Give, as an example, 0.1 and 0.3."
+            )
+        return self
 
 
 class Limiting(Card):
@@ -81,7 +108,7 @@ class Escalation(Card):
     """How doses are climbed."""
 
     rules: Annotated[tuple[Literal["three_plus_three", "boin", "crm"], ...], SOURCED, Field(min_length=1)]
-    arms: tuple[str, ...]
+    arms: Annotated[tuple[str, ...], Field(min_length=1)]
     target: Annotated[float, measured("", above=0, at_most=0.6)]
     cohort: Annotated[int, SOURCED, Field(gt=0)]
     most: Annotated[int, SOURCED, Field(gt=0)]
@@ -91,13 +118,33 @@ class Escalation(Card):
     guess: Annotated[int, SOURCED, Field(ge=1)]
     limiting: Limiting
 
+    @model_validator(mode="after")
+    def _fits(self) -> Escalation:
+        if self.guess > len(self.arms):
+            raise ValueError(
+                f"guess {self.guess} is none of {len(self.arms)} doses. It is the number, from 1, of the "
+                "dose believed to have the target. Lower it, or add doses to `arms`."
+            )
+        if not self.half_width < min(self.target, 1 - self.target):
+            raise ValueError(
+                f"half_width {self.half_width:g} around the target {self.target:g} leaves the range from 0 "
+                "to 1. Toxicities told apart lie within it. Narrow it."
+            )
+        if self.cohort > self.most:
+            raise ValueError(
+                f"a cohort of {self.cohort} patients is more than the {self.most} patients the trial may "
+                "treat. Lower `cohort`, or raise `most`."
+            )
+        return self
+
 
 class Basket(Card):
-    """One disease of a basket trial."""
+    """One disease of a basket trial; without a speed of its own, it has an equal part of the protocol's."""
 
     population: str
     outcomes: str
     label: str
+    rate: Annotated[float | None, measured("1/day", above=0)] = None
 
 
 class Design(Card):
@@ -215,8 +262,8 @@ def check_design(
     ------
     DesignArmError
         If an arm is not in the protocol.
-    LookOrderError, LookAfterEndError
-        If looks do not come one after another, or one comes after the end.
+    LookOrderError, LookAfterEndError, LooksAboveEventsError
+        If looks do not come one after another, one comes after the end, or two fall on one event.
     EventsAbovePatientsError
         If there are more events than patients.
     DesignKindError
@@ -291,4 +338,7 @@ def _looks(
     rising = all(a < b for a, b in zip((0.0, *shares), shares, strict=False))
     if not shares or not rising or abs(shares[-1] - 1) > 1e-9:
         raise LookOrderError(design=design.name, looks=shares)
-    return tuple(math.ceil(round(share * final, 6)) for share in shares)
+    looks = tuple(math.ceil(round(share * final, 6)) for share in shares)
+    if len(set(looks)) < len(looks):
+        raise LooksAboveEventsError(design=design.name, looks=looks)
+    return looks

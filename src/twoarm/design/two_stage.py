@@ -89,12 +89,18 @@ def two_stage(
         )
         raise DesignNumberError(what="the null and the target rate", value=f"{null} and {target}", rule=rule)
     best: tuple[tuple[float, float], TwoStage] | None = None
+    sizes = np.arange(1, most + 1)
+    passing = np.array([_least_size(int(n), null, target, power) for n in sizes])
     for n in range(2, most + 1):
         if best is not None and how == "minimax":
             break
-        # a first stage as large as the best expected size cannot be better
-        longest = n - 1 if best is None else min(n - 1, int(best[0][0]))
-        for found in _of_size(n, longest, null, target, alpha, power):
+        if passing[n - 1] > alpha:
+            continue  # no test of n patients keeps both errors, in two stages or in one
+        first = sizes[: n - 1]
+        # no first stage lets fewer of the useless treatments pass, so that none expects fewer patients
+        expected = first + passing[: n - 1] * (n - first)
+        worth = first if best is None else first[expected <= best[0][0]]
+        for found in _of_size(n, worth.tolist(), null, target, alpha, power):
             rank = (found.expected, float(found.patients))
             if best is None or rank < best[0]:
                 best = rank, found
@@ -129,10 +135,23 @@ def operate(first: int, stop_at: int, patients: int, fail_at: int, rate: float) 
     return float(accept), float(binom.cdf(stop_at, first, rate))
 
 
-def _of_size(n: int, longest: int, null: float, target: float, alpha: float, power: float) -> list[TwoStage]:
+def _least_size(n: int, null: float, target: float, power: float) -> float:
+    """Least probability to accept at the null of any test of n patients with the power.
+
+    It is that of Neyman and Pearson's test, which draws lots at its limit.
+    """
+    limit = int(binom.isf(power, n, target))  # more than this many responses: at most the power
+    above = binom.sf(limit, n, target)
+    lots = (power - above) / binom.pmf(limit, n, target)
+    return float(binom.sf(limit, n, null) + lots * binom.pmf(limit, n, null))
+
+
+def _of_size(
+    n: int, firsts: list[int], null: float, target: float, alpha: float, power: float
+) -> list[TwoStage]:
     """Best design for each size of the first stage."""
     found = []
-    for first in range(1, longest + 1):
+    for first in firsts:
         x = np.arange(first + 1)
         rest = np.arange(-1, n + 1)
         accept = {}

@@ -46,6 +46,17 @@ class LookAfterEndError(TwoarmError, ValueError):
         )
 
 
+class LooksAboveEventsError(TwoarmError, ValueError):
+    """Two looks of a group sequential design fall on the same event."""
+
+    def __init__(self, *, design: str, looks: Sequence[int]) -> None:
+        said = ", ".join(map(str, looks))
+        super().__init__(
+            f"design {design} looks {len(looks)} times, at {said} events. Each look needs an event that the one before "
+            "did not have. Plan fewer looks, or more events."
+        )
+
+
 class EventsAbovePatientsError(TwoarmError, ValueError):
     """More events are planned than there are patients."""
 

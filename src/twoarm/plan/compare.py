@@ -138,7 +138,9 @@ def compare_arms(
         ],
         ignore_index=True,
     )
-    errors = _null(pools[0], arms, ask, null, asked.seed, keep, steps.part("trials without a difference", null))
+    errors = _null(
+        pools[0], arms, ask, null, asked.seed, keep, steps.part("trials without a difference", null)
+    )
     steps.part("hazard ratio over time", _SHOWN)(0.0)
     ratios = _ratios(pools, arms, ask, asked.seed)
     moved = []

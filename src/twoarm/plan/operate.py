@@ -317,9 +317,7 @@ def _conduct(
 
 def _regions(pool: Pool, ask: Ask) -> tuple[str, ...]:
     """Where each patient lives, where that decides who enters."""
-    return (
-        tuple(levels_of(pool.patients, "region", ()).tolist()) if ask.setting.enrollment.regions else ()
-    )
+    return tuple(levels_of(pool.patients, "region", ()).tolist()) if ask.setting.enrollment.regions else ()
 
 
 def _looks(

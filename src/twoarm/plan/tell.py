@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-import twoarm
 from twoarm import figures
 from twoarm.design.events import schoenfeld_events
 from twoarm.figures.style import short_names
 from twoarm.plan.compare import PLANNED, Compared
 from twoarm.plan.run import Asked
+from twoarm.plan.words import percent, provenance_of
 from twoarm.report.pictures import Picture
 from twoarm.report.sections import Page, Section, render_sections
 from twoarm.report.tables import Table, between, number
-
-RULES = {"three_plus_three": "3+3", "boin": "BOIN", "crm": "CRM"}
 
 _TESTS = {
     "power": "as designed, with its looks",
@@ -52,7 +50,7 @@ def plan_page(asked: Asked, found: Compared, summary: pd.DataFrame) -> str:
     power, months = own.loc["power"], own.loc["months"]
     answer = (
         f"With {planned.patients} patients and {planned.events[-1]} events of {planned.endpoint}, this trial shows a "
-        f"benefit of {pair} with a probability of {_percent(power['value'])}, and decides after "
+        f"benefit of {pair} with a probability of {percent(power['value'])}, and decides after "
         f"{months['value']:.0f} months."
     )
     return render_sections(
@@ -70,173 +68,7 @@ def plan_page(asked: Asked, found: Compared, summary: pd.DataFrame) -> str:
                 _inputs_section(own, found),
                 _resampling_section(found, asked),
             ),
-            provenance=_provenance(asked),
-        )
-    )
-
-
-def rates_page(asked: Asked, operating: pd.DataFrame, summary: pd.DataFrame) -> str:
-    """Write the page of a design on response rates.
-
-    Parameters
-    ----------
-    asked : Asked
-        What was planned.
-    operating, summary : DataFrame
-        From `plan_rates` and `summary_of`.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
-    wide = summary.pivot(index="scenario", columns="quantity", values="value")
-    wide = wide.reindex(list(dict.fromkeys(summary["scenario"])))
-    ends = summary.set_index(["scenario", "quantity"])
-    rates = asked.planned.design.rates
-    assert rates is not None
-    first = wide.iloc[0]
-    stages = "r1" in wide
-    rows = [
-        (
-            str(name),
-            f"{100 * row['rate']:.1f} % ({100 * ends.loc[(name, 'rate'), 'low']:.1f} to {100 * ends.loc[(name, 'rate'), 'high']:.1f})",
-            _percent(row["power"]),
-            _percent(row["type_one"], 1),
-            _percent(row["power_at_target"]),
-            f"{row['patients']:.1f}",
-            _percent(row["early"]) if stages else "–",
-        )
-        for name, row in wide.iterrows()
-    ]
-    head = (
-        "",
-        "Response rate, 90 % of draws",
-        "Accepts",
-        "Type I error",
-        "Power at target",
-        "Expected patients",
-        "Stops early",
-    )
-    said = (
-        f"Stop at {first['r1']:.0f} or fewer responses among {first['n1']:.0f} patients; reject the treatment at "
-        f"{first['r']:.0f} or fewer among {first['n']:.0f}."
-        if stages
-        else f"Reject the treatment at {first['r']:.0f} or fewer responses among {first['n']:.0f} patients."
-    )
-    best = wide["power"].idxmax()
-    return render_sections(
-        Page(
-            kicker="Plan of a trial",
-            title=f"{asked.planned.design.title}: {asked.planned.protocol.arms[asked.planned.experimental].label}",
-            question=f"Is the response rate above {100 * rates.null:g} %, and worth {100 * rates.target:g} %?",
-            answer=f"The design accepts the treatment with a probability of {_percent(wide.loc[best, 'power'])} in {best}."
-            if len(wide) > 1
-            else f"The design accepts the treatment with a probability of {_percent(first['power'])}.",
-            tiles=[
-                (str(name), _percent(row["power"]), f"at a response rate of {100 * row['rate']:.1f} %")
-                for name, row in wide.iterrows()
-            ],
-            sections=(
-                Section("design", "Design", words=(said,)),
-                Section(
-                    "operating",
-                    "What it does",
-                    words=(
-                        "Virtual patients are simulated once. Drawn from the pool they are alike by chance, so that the "
-                        "number of responses is binomial with the pool's rate: these numbers are exact for the pool, "
-                        "without Monte Carlo error. The pool itself is a sample; its share is known to about "
-                        f"{100 * np.sqrt(first['rate'] * (1 - first['rate']) / asked.size):.1f} percentage points.",
-                    ),
-                    tables=(Table("Operating characteristics", head, rows),),
-                ),
-            ),
-            provenance=_provenance(asked),
-        )
-    )
-
-
-def escalation_page(asked: Asked, doses: pd.DataFrame) -> str:
-    """Write the page of an escalation.
-
-    Parameters
-    ----------
-    asked : Asked
-        What was planned.
-    doses : DataFrame
-        From `plan_escalation`.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
-    card = asked.planned.design.escalation
-    assert card is not None
-    groups = doses.groupby(["scenario", "dose"], sort=False)
-    table = groups[["picked", "toxicity", "patients", "limited"]].mean().reset_index()
-    table["toxicity_low"] = groups["toxicity"].quantile(0.05).to_numpy()
-    table["toxicity_high"] = groups["toxicity"].quantile(0.95).to_numpy()
-    table = table.rename(columns={"scenario": "rule"})
-    names = {arm: asked.planned.protocol.arms[arm].treatments[0].dose for arm in card.arms}
-    best = table.loc[table["picked"].idxmax()]
-    rows = [
-        (
-            names.get(dose, "none"),
-            *(_percent(float(part[part["rule"] == rule]["picked"].iloc[0])) for rule in card.rules),
-            _percent(float(part["toxicity"].iloc[0]), 1) if dose else "–",
-            *(
-                f"{float(part[part['rule'] == rule]['patients'].iloc[0]):.1f}" if dose else "–"
-                for rule in card.rules
-            ),
-        )
-        for dose, part in table.groupby("dose", sort=False)
-    ]
-    head = (
-        "Dose",
-        *(f"{RULES[rule]} picks it" for rule in card.rules),
-        "Dose-limiting events",
-        *(f"Patients, {RULES[rule]}" for rule in card.rules),
-    )
-    picture = Picture(
-        figures.svg(
-            figures.picked_doses(table, names=names, rules={rule: RULES[rule] for rule in card.rules}),
-            name="doses",
-            alt="Toxicity by dose, and how often each rule recommends each dose",
-        ),
-        "Left, patients with a dose-limiting event in the pool; bars span 90 % of the draws of the card. Right, the dose "
-        "recommended at the end, over all trials and draws.",
-    )
-    return render_sections(
-        Page(
-            kicker="Plan of a trial",
-            title=asked.planned.design.title,
-            question="Which dose does phase 1 pick?",
-            answer=f"{RULES[str(best['rule'])]} recommends {names.get(str(best['dose']), 'no dose')} in "
-            f"{_percent(float(best['picked']))} of the trials.",
-            tiles=(),
-            sections=(
-                Section("doses", "Doses", pictures=(picture,), tables=(Table("Escalation", head, rows),)),
-                Section(
-                    "how",
-                    "How",
-                    points=(
-                        f"A dose-limiting event is a related event of grade {card.limiting.grade} or above within "
-                        f"{card.limiting.window:g} days"
-                        + "".join(
-                            f"; {kind.replace('_', ' ')} from grade {grade}"
-                            for kind, grade in card.limiting.kinds.items()
-                        )
-                        + ". It comes from the toxicity layer, which knows no dose.",
-                        f"BOIN and CRM aim at {100 * card.target:g} %, {card.cohort} patients at a time, {card.most} at "
-                        "most; 3+3 recommends the highest dose with at most 1 event in 6 patients.",
-                        "Patients of a trial are drawn from a pool that was simulated once, each dose in the same "
-                        "patients. That is exact: what happens to one patient changes no other patient.",
-                        "Patients who leave within the window without an event count as patients without one.",
-                    ),
-                ),
-            ),
-            provenance=_provenance(asked),
+            provenance=provenance_of(asked),
         )
     )
 
@@ -251,7 +83,7 @@ def _tiles(own: pd.DataFrame, found: Compared) -> list[tuple[str, str, str]]:
     ratio = own.loc["hazard_ratio"]
     whole = found.null[found.null["look"] == 0].iloc[0]
     return [
-        ("Assurance" if several else "Power", _percent(own.loc["power", "value"]), over("power", _percent)),
+        ("Assurance" if several else "Power", percent(own.loc["power", "value"]), over("power", percent)),
         (
             "Hazard ratio",
             f"{ratio['value']:.2f}",
@@ -265,8 +97,8 @@ def _tiles(own: pd.DataFrame, found: Compared) -> list[tuple[str, str, str]]:
         ),
         (
             "Type I error, one-sided",
-            _percent(whole["rejected"], 2),
-            f"{_percent(whole['low'], 2)} to {_percent(whole['high'], 2)}",
+            percent(whole["rejected"], 2),
+            f"{percent(whole['low'], 2)} to {percent(whole['high'], 2)}",
         ),
     ]
 
@@ -283,7 +115,7 @@ def _power_section(own: pd.DataFrame, summary: pd.DataFrame, found: Compared, as
     rows = [
         (
             said,
-            _percent(own.loc[name, "value"]),
+            percent(own.loc[name, "value"]),
             between(100 * own.loc[name, "low"], 100 * own.loc[name, "high"], "%"),
         )
         for name, said in _TESTS.items()
@@ -325,7 +157,7 @@ def _power_section(own: pd.DataFrame, summary: pd.DataFrame, found: Compared, as
                 [
                     (
                         str(name),
-                        _percent(row["power"]),
+                        percent(row["power"]),
                         f"{row['months']:.1f}",
                         f"{row['patients']:.0f}",
                         f"{row['events']:.0f}",
@@ -373,14 +205,14 @@ def _design_section(own: pd.DataFrame, found: Compared) -> Section:
         (
             f"Look {row.look}",
             f"{row.events}",
-            _percent(row.information),
+            percent(row.information),
             f"{row.efficacy:.4f}",
             f"{row.p:.5f}",
             f"{row.hazard_ratio:.3f}",
             "–" if np.isinf(row.futility) or row.look == len(looks) else f"{row.futility:.4f}",
             f"{own.loc[f'months_{row.look}', 'value']:.1f}",
-            _percent(own.loc[f"efficacy_{row.look}", "value"]),
-            _percent(own.loc[f"futility_{row.look}", "value"]),
+            percent(own.loc[f"efficacy_{row.look}", "value"]),
+            percent(own.loc[f"futility_{row.look}", "value"]),
         )
         for row in looks.itertuples()
     ]
@@ -420,8 +252,8 @@ def _null_section(found: Compared, asked: Asked) -> Section:
         words=(
             f"In {found.facts['null_trials']} trials both arms were patients of the control arm, with their own curves, "
             "strata, dropout and looks; stops for futility were overruled. "
-            f"{_percent(whole['rejected'], 2)} of them claimed a benefit ({_percent(whole['low'], 2)} to "
-            f"{_percent(whole['high'], 2)}; {_percent(alpha, 1)} is allowed).",
+            f"{percent(whole['rejected'], 2)} of them claimed a benefit ({percent(whole['low'], 2)} to "
+            f"{percent(whole['high'], 2)}; {percent(alpha, 1)} is allowed).",
         ),
     )
 
@@ -475,7 +307,7 @@ def _inputs_section(own: pd.DataFrame, found: Compared) -> Section:
     for name in names[:3]:
         low, high = parts[name].iloc[0], parts[name].iloc[-1]
         points.append(
-            f"{name[0].upper()}{name[1:]}: {_percent(low['power'])} at {low['setting']}, {_percent(high['power'])} at "
+            f"{name[0].upper()}{name[1:]}: {percent(low['power'])} at {low['setting']}, {percent(high['power'])} at "
             f"{high['setting']} ({low['months']:.0f} and {high['months']:.0f} months)."
         )
     widest = found.inputs.groupby("input")["power"].agg(lambda each: each.max() - each.min()).max()
@@ -537,22 +369,6 @@ def _resampling_section(found: Compared, asked: Asked) -> Section:
     return Section("resampling", "How the trials were made", points=points)
 
 
-def _provenance(asked: Asked) -> dict[str, str]:
-    return {
-        "design": asked.planned.design.name,
-        "protocol": asked.planned.protocol.name,
-        "population": "; ".join(dict.fromkeys(member.label for member in asked.members)),
-        "model": f"{asked.model.name} {asked.model.digest[:16]}",
-        "pool": f"{asked.size} patients in each arm",
-        "seed": str(asked.seed),
-        "twoarm": twoarm.__version__,
-    }
-
-
-def _percent(share: float, digits: int = 0) -> str:
-    return "–" if not np.isfinite(share) else f"{100 * share:.{digits}f} %"
-
-
 def plan_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Say a plan in a small table of text, one row a scenario.
 
@@ -569,17 +385,17 @@ def plan_table(summary: pd.DataFrame) -> pd.DataFrame:
     wide = summary.pivot(index="scenario", columns="quantity", values="value")
     wide = wide.reindex(list(dict.fromkeys(summary["scenario"])))
     shown = {
-        "power": ("assurance", _percent),
+        "power": ("assurance", percent),
         "months": ("months", lambda x: f"{x:.1f}"),
         "patients": ("patients", lambda x: f"{x:.0f}"),
         "events": ("events", lambda x: f"{x:.0f}"),
         "hazard_ratio": ("hazard ratio", lambda x: f"{x:.2f}"),
-        "rate": ("response", lambda x: _percent(x, 1)),
+        "rate": ("response", lambda x: percent(x, 1)),
     }
     columns: dict[str, Sequence[str]] = {"scenario": [str(name) for name in wide.index]}
     for name, (title, say) in shown.items():
         if name in wide and not (name == "rate" and "months" in wide):
             columns[title] = [say(value) for value in wide[name]]
     for name in (str(name) for name in wide if str(name).startswith("picks ")):
-        columns[name] = [_percent(value) for value in wide[name]]
+        columns[name] = [percent(value) for value in wide[name]]
     return pd.DataFrame(columns)

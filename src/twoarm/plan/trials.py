@@ -134,7 +134,7 @@ def draw_trials(pool: Pool, setting: Setting, *, seed: int, chunk: int, trials: 
 
 
 def stratum_of(pool: Pool, setting: Setting) -> np.ndarray:
-    """Number of the stratum of each patient of the pool: one for every combination of levels that it holds.
+    """Give each patient of the pool the number of a stratum, one for every combination of levels.
 
     Parameters
     ----------

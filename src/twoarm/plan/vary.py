@@ -7,9 +7,13 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import ValidationError
 
+from twoarm.design.card import Design
 from twoarm.errors import EnrollmentSpeedError, VaryError
+from twoarm.trial.entry import Card
 from twoarm.trial.protocol import Arm, Enrollment, Protocol
+from twoarm.wording import foremost, in_words
 
 NUMBERS = {
     "n": "patients",
@@ -17,10 +21,24 @@ NUMBERS = {
     "rate": "patients a month",
     "ramp": "months",
     "dropout": "a year",
+    "target": "rate of response, or of dose-limiting events",
+    "null": "rate of response that is too low",
+    "cohort": "patients of a dose at a time",
 }
 WORDS = {"dose": "dose of the experimental arm", "every": "interval of the experimental arm"}
 KNOWN = (*NUMBERS, *WORDS)
 """Names that can be varied."""
+
+_ENTRY = ("rate", "ramp", "dropout")
+_RATES = ("target", "null")
+FITS = {
+    "comparison": ("n", "events", *_ENTRY, *WORDS),
+    "single_arm": ("n", *_RATES, *_ENTRY, *WORDS),
+    "two_stage": (*_RATES, *_ENTRY, *WORDS),
+    "basket": (*_RATES, *_ENTRY, *WORDS),
+    "escalation": ("n", "target", "cohort"),
+}
+"""Names that have a meaning in each kind of design; n of an escalation is the most patients it may treat."""
 
 _MOST = 64
 _MONTH, _YEAR = 365.25 / 12, 365.25
@@ -86,6 +104,73 @@ def read_vary(texts: Sequence[str]) -> list[Scenario]:
             reason=f"it makes {len(scenarios)} scenarios, more than {_MOST}",
         )
     return scenarios
+
+
+def check_vary(scenarios: Sequence[Scenario], kind: str) -> None:
+    """Refuse what has no meaning in a kind of design.
+
+    Parameters
+    ----------
+    scenarios : sequence of Scenario
+        From `read_vary`.
+    kind : str
+        Of the design.
+
+    Raises
+    ------
+    VaryError
+        For the first name that has none.
+
+    Examples
+    --------
+    >>> check_vary(read_vary(["target=0.2,0.25"]), "escalation")
+    """
+    for scenario in scenarios:
+        for name, value in scenario.values.items():
+            if name not in FITS[kind]:
+                said = f"{name}={value:g}" if name in NUMBERS else f"{name}={value}"
+                reason = f'"{name}" has no meaning in a design of kind {kind.replace("_", " ")}'
+                raise VaryError(text=said, known=FITS[kind], reason=reason)
+
+
+def design_of(design: Design, scenario: Scenario) -> Design:
+    """Design of a scenario with other rates of response, or another size of an escalation.
+
+    Parameters
+    ----------
+    design : Design
+        As it stands.
+    scenario : Scenario
+        With `target`, `null`, and of an escalation `n` and `cohort`.
+
+    Returns
+    -------
+    Design
+        Other numbers as they were.
+
+    Raises
+    ------
+    VaryError
+        If a number lies outside what the design's file allows.
+    """
+    if design.rates is not None:
+        part: Card = design.rates
+        changes = {name: scenario.values[name] for name in _RATES if name in scenario.values}
+        if design.rates.within is not None:
+            changes["within"] = f"{design.rates.within} days"
+    elif design.escalation is not None:
+        part = design.escalation
+        names = {"target": "target", "n": "most", "cohort": "cohort"}
+        changes = {field: scenario.values[name] for name, field in names.items() if name in scenario.values}
+    else:
+        return design
+    try:
+        said_now = {name: value for name, value in part if value is not None}
+        changed = type(part)(**{**said_now, **changes})
+    except ValidationError as wrong:
+        said = " ".join(f"{name}={value}" for name, value in scenario.values.items())
+        raise VaryError(text=said, known=FITS[design.kind], reason=_rule_of(wrong)) from None
+    return design.model_copy(update={"rates" if design.rates is not None else "escalation": changed})
 
 
 def enrollment_of(base: Enrollment, values: Mapping[str, Any]) -> Enrollment:
@@ -162,10 +247,15 @@ def protocol_of(protocol: Protocol, arm: str, scenario: Scenario) -> Protocol:
             }
     try:
         changed = Arm.model_validate({**whole, "treatments": [treatment, *map(_in_words, others)]})
-    except ValueError as wrong:
+    except ValidationError as wrong:
         said = " ".join(f"{name}={value}" for name, value in scenario.regimen)
-        raise VaryError(text=said, known=KNOWN, reason=str(wrong).splitlines()[2].strip()) from None
+        raise VaryError(text=said, known=KNOWN, reason=_rule_of(wrong)) from None
     return protocol.model_copy(update={"arms": {**protocol.arms, arm: changed}})
+
+
+def _rule_of(wrong: ValidationError) -> str:
+    """Say which rule a card's check names."""
+    return in_words(foremost(wrong.errors(include_url=False))).rstrip(".")
 
 
 _DAYS = ("every", "start", "max_duration", "longest_delay")
@@ -195,8 +285,10 @@ def _axis(text: str) -> tuple[str, list[Any]]:
         ) from None
     if not values or min(values) < 0 or not np.isfinite(values).all():
         raise VaryError(text=text, known=KNOWN, reason="it holds no number, or one below 0")
-    if name in ("n", "events") and (min(values) < 2 or any(value % 1 for value in values)):
-        raise VaryError(text=text, known=KNOWN, reason="patients and events are whole numbers of 2 or more")
+    if name in ("n", "events", "cohort") and any(value % 1 for value in values):
+        raise VaryError(text=text, known=KNOWN, reason="patients and events are whole numbers")
+    if name in ("n", "events") and min(values) < 2:
+        raise VaryError(text=text, known=KNOWN, reason="patients and events are 2 or more")
     if name == "rate" and min(values) <= 0:
         raise EnrollmentSpeedError(where="the trial", rate=min(values))
     return name, values

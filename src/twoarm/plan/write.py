@@ -8,14 +8,25 @@ from typing import Any
 
 import pandas as pd
 
+from twoarm.design.card import Planned
 from twoarm.errors import SimulationInputError
 from twoarm.patients.population import Population
+from twoarm.plan.climb import check_escalation, plan_escalation
 from twoarm.plan.compare import PLANNED, Compared, compare_arms, planned_of
 from twoarm.plan.operate import boundaries_of
-from twoarm.plan.rates import plan_escalation, plan_rates
+from twoarm.plan.rates import Disease, plan_baskets, plan_rates, stages_of
 from twoarm.plan.run import Asked, Progress, claim, make_pools, read_plan
-from twoarm.plan.tell import escalation_page, plan_page, rates_page
-from twoarm.plan.vary import Scenario, read_vary
+from twoarm.plan.tell import plan_page
+from twoarm.plan.tell_rates import escalation_page, rates_page
+from twoarm.plan.vary import (
+    Scenario,
+    check_vary,
+    design_of,
+    dropout_of,
+    enrollment_of,
+    protocol_of,
+    read_vary,
+)
 from twoarm.study import folder as files
 from twoarm.trial.conduct import Advance
 from twoarm.trial.outcomes import read_outcomes
@@ -105,16 +116,16 @@ DesignArmError, DesignKindError, VaryError, PoolSizeError
     asked = read_plan(
         name, design=design, population=population, frozen=frozen, seed=seed, draws=draws, pool=pool
     )
-    if asked.planned.design.kind == "comparison":
-        for scenario in (PLANNED, *scenarios):  # what cannot be is refused before anybody is simulated
-            boundaries_of(planned_of(asked, scenario))
+    check_vary(scenarios, asked.planned.design.kind)
+    for scenario in (PLANNED, *scenarios):
+        _refuse(asked, scenario)
     claim(asked, place)
     work = _Work(asked, place, advance, backend, progress)
     kind = asked.planned.design.kind
     if kind == "comparison":
         found = _comparison(work, scenarios, replicates, null or replicates)
     elif kind == "escalation":
-        found = _escalation(work, replicates)
+        found = _escalation(work, scenarios, replicates)
     else:
         found = _rates(work, scenarios)
     work.tell("done", 1.0)
@@ -205,45 +216,107 @@ def _comparison(work: _Work, scenarios: Sequence[Scenario], replicates: int, nul
     return summary
 
 
+def _refuse(asked: Asked, scenario: Scenario) -> None:
+    """Refuse what cannot be, before anybody is simulated."""
+    planned = _planned(asked, scenario)
+    if planned.design.kind == "comparison":
+        boundaries_of(planned_of(asked, scenario))
+    elif planned.design.kind == "escalation":
+        check_escalation(planned)
+    else:
+        stages_of(planned, max(len(planned.design.baskets), 1))
+    enrollment_of(planned.protocol.enrollment, scenario.values)
+    protocol_of(planned.protocol, planned.experimental, scenario)
+
+
+def _planned(asked: Asked, scenario: Scenario) -> Planned:
+    """Design of a scenario beside its protocol."""
+    design = design_of(asked.planned.design, scenario)
+    size = int(scenario.values.get("n", asked.planned.patients))
+    return asked.planned.model_copy(update={"design": design, "patients": size})
+
+
 def _rates(work: _Work, scenarios: Sequence[Scenario]) -> pd.DataFrame:
     asked = work.asked
-    arm, design = asked.planned.experimental, asked.planned.design
+    arm = asked.planned.experimental
     tables = []
-    if design.kind == "basket":
-        for basket in design.baskets:
-            own = _basket(asked, basket.population, basket.outcomes)
-            pools = make_pools(
-                own,
-                work.place / "baskets" / basket.population,
-                arms=[arm],
-                advance=work.advance,
-                backend=work.backend,
-                progress=None if work._progress is None else lambda step, share: work.tell(step, 0.9 * share),
+    for scenario in (PLANNED, *scenarios):
+        planned = _planned(asked, scenario)
+        if planned.design.kind == "basket":
+            label = scenario.label if scenario.values else ""
+            tables.append(plan_baskets(planned, _diseases(work, scenario), arm, label=label))
+            continue
+        tables.append(
+            plan_rates(
+                planned,
+                work.pools([arm], scenario),
+                arm,
+                dropout_of(asked.outcomes.survival.dropout, scenario.values),
+                enrollment=enrollment_of(planned.protocol.enrollment, scenario.values),
+                label=scenario.label,
             )
-            dropout = own.outcomes.survival.dropout
-            tables.append(plan_rates(own.planned, pools, arm, dropout, label=basket.label))
-    else:
-        for scenario in (PLANNED, *scenarios):
-            pools = work.pools([arm], scenario)
-            n = int(scenario.values.get("n", asked.planned.patients))
-            planned = asked.planned.model_copy(update={"patients": n})
-            tables.append(
-                plan_rates(planned, pools, arm, asked.outcomes.survival.dropout, label=scenario.label)
-            )
+        )
     operating = pd.concat(tables, ignore_index=True)
     files.write_table(operating, work.place / OPERATING, index=False)
     summary = summary_of(operating)
-    _write(work, rates_page(asked, operating, summary), {}, 0)
+    _write(work, rates_page(asked, summary), {}, 0)
     return summary
 
 
-def _escalation(work: _Work, replicates: int) -> pd.DataFrame:
+def _diseases(work: _Work, scenario: Scenario) -> list[Disease]:
+    """Baskets with their patients, each at its own speed or at an equal part of the protocol's."""
+    asked, baskets = work.asked, work.asked.planned.design.baskets
+    speed = enrollment_of(asked.planned.protocol.enrollment, scenario.values)
+    found = []
+    for number, basket in enumerate(baskets):
+        own = _basket(asked, basket.population, basket.outcomes)
+
+        def tell(step: str, share: float, number: int = number) -> None:
+            work.tell(step, 0.95 * (number + share) / len(baskets))
+
+        pools = make_pools(
+            own,
+            work.place / "baskets" / basket.population,
+            arms=[asked.planned.experimental],
+            scenario=scenario,
+            advance=work.advance,
+            backend=work.backend,
+            progress=tell,
+        )
+        rate = basket.rate if basket.rate is not None else speed.rate / len(baskets)
+        its = speed.model_copy(update={"rate": rate, "regions": {}})
+        dropout = dropout_of(own.outcomes.survival.dropout, scenario.values)
+        found.append(Disease(basket.label, pools, dropout, its))
+    return found
+
+
+def _escalation(work: _Work, scenarios: Sequence[Scenario], replicates: int) -> pd.DataFrame:
     asked = work.asked
     card = asked.planned.design.escalation
     assert card is not None  # read_design made sure
-    doses = plan_escalation(asked.planned, work.pools(card.arms), replicates=replicates, seed=asked.seed)
+    pools, settings = work.pools(card.arms), (PLANNED, *scenarios)
+    tables = []
+    for number, scenario in enumerate(settings):
+        label = scenario.label if scenario.values else ""
+
+        def tell(share: float, number: int = number, said: str = scenario.label) -> None:
+            work.tell(f"escalations, {said}", 0.7 + 0.29 * (number + share) / len(settings))
+
+        tables.append(
+            plan_escalation(
+                _planned(asked, scenario),
+                pools,
+                replicates=replicates,
+                seed=asked.seed,
+                label=label,
+                keep=work.place / TRIALS,
+                progress=tell,
+            )
+        )
+    doses = pd.concat(tables, ignore_index=True)
     files.write_table(doses, work.place / DOSES, index=False)
-    rows = doses.assign(quantity="picks " + doses["dose"].where(doses["dose"] != "", "none"))
+    said = doses["scenario"] + doses["setting"].where(doses["setting"] == "", ", " + doses["setting"])
+    rows = doses.assign(scenario=said, quantity="picks " + doses["dose"].where(doses["dose"] != "", "none"))
     operating = rows.rename(columns={"picked": "value"})[["scenario", "draw", "quantity", "value"]]
     summary = summary_of(operating)
     _write(work, escalation_page(asked, doses), {}, replicates)

@@ -102,6 +102,15 @@ class Randomization(Card):
     block_sizes: Annotated[tuple[int, ...], SOURCED, Field(min_length=1)]
     minimize: Annotated[float | None, measured("", above=0.5, at_most=1)] = None
 
+    @model_validator(mode="after")
+    def _something_to_balance(self) -> Randomization:
+        if self.minimize is not None and not self.factors:
+            raise ValueError(
+                "minimization without factors. It balances the levels of factors, and there are none. Name "
+                "factors, or leave `minimize` out for permuted blocks."
+            )
+        return self
+
 
 class Review(Card):
     """Blinded independent review: two readers, and a third who decides where they disagree.

@@ -123,6 +123,44 @@ def enter(chance: np.ndarray, enrollment: Enrollment, which: np.ndarray) -> tupl
     if not enrollment.regions:
         return np.floor(_when(expected, enrollment.rate, enrollment.ramp)), np.zeros(chance.shape, np.int64)
     speeds = list(enrollment.regions.values())
+    day = np.interp(expected, *_entered(enrollment, count))
+    now = [
+        np.where(day >= s.start, s.rate * np.minimum((day - s.start) / max(s.ramp, 1e-9), 1.0), 0.0)
+        for s in speeds
+    ]
+    share = np.cumsum(now, axis=0) / np.maximum(np.sum(now, axis=0), 1e-300)
+    return np.floor(day), (which[None] >= share[:-1]).sum(axis=0)
+
+
+def fill_day(enrollment: Enrollment, patients: int) -> float:
+    """Day by which so many patients are expected to have entered.
+
+    Parameters
+    ----------
+    enrollment : Enrollment
+        Speed of the whole, or of regions.
+    patients : int
+        How many.
+
+    Returns
+    -------
+    float [day]
+        Since the trial opened.
+
+    Examples
+    --------
+    >>> from twoarm.trial.protocol import Enrollment
+    >>> fill_day(Enrollment(rate="2 1/day", ramp="10 days"), 40)
+    25.0
+    """
+    if enrollment.regions:
+        return float(np.interp(patients, *_entered(enrollment, patients)))
+    return float(_when(np.array(float(patients)), enrollment.rate, enrollment.ramp))
+
+
+def _entered(enrollment: Enrollment, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Patients of all regions together, expected so far, and the days of which this is said."""
+    speeds = list(enrollment.regions.values())
     least = min(speed.rate for speed in speeds)
     longest = max(speed.start + speed.ramp for speed in speeds) + count / least + 1
     grid = np.linspace(0.0, longest, 4096)
@@ -131,13 +169,7 @@ def enter(chance: np.ndarray, enrollment: Enrollment, which: np.ndarray) -> tupl
         np.where(t < s.ramp, s.rate * t**2 / (2 * max(s.ramp, 1e-9)), s.rate * (t - s.ramp / 2))
         for t, s in zip(open_for, speeds, strict=True)
     ]
-    day = np.interp(expected, np.sum(so_far, axis=0), grid)
-    now = [
-        np.where(day >= s.start, s.rate * np.minimum((day - s.start) / max(s.ramp, 1e-9), 1.0), 0.0)
-        for s in speeds
-    ]
-    share = np.cumsum(now, axis=0) / np.maximum(np.sum(now, axis=0), 1e-300)
-    return np.floor(day), (which[None] >= share[:-1]).sum(axis=0)
+    return np.sum(so_far, axis=0), grid
 
 
 def _when(expected: np.ndarray, rate: float, ramp: float) -> np.ndarray:
