@@ -72,6 +72,14 @@ def test_crossover_helps_those_who_take_it():
     assert lived[1] > lived[0]
 
 
+def test_who_crosses_over_gains_from_no_other_line_besides():
+    trial = trial_of(with_crossover(1.0))
+    crossed = trial.patients["arm"] == "docetaxel"
+    assert trial.patients.loc[crossed, "crossed_on"].notna().any()
+    assert trial.patients.loc[crossed, "next_therapy_day"].isna().all()
+    assert trial.patients.loc[~crossed, "next_therapy_day"].notna().any()
+
+
 def test_minimization_balances_every_factor():
     plan = PROTOCOL.randomization.model_copy(update={"minimize": 0.9})
     trial = trial_of(PROTOCOL.model_copy(update={"randomization": plan}))

@@ -344,9 +344,11 @@ def live_through(setup: Setup, state: State, window: Window, weekly_sld: np.ndar
 def next_therapy(setup: Setup, state: State) -> np.ndarray:
     """Day on which the next line begins; NaN for none [day]."""
     link = setup.outcomes.survival
-    return survival.next_therapy_days(
+    began = survival.next_therapy_days(
         setup.seed, setup.labels, state.progression, link, replicate=setup.replicate
     )
+    # a crossover is the next line of who takes it, and the biology says what it does
+    return np.where(setup.takes.any(axis=1), np.nan, began)
 
 
 def _scan_day(setup: Setup, state: State) -> np.ndarray:
