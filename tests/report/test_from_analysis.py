@@ -11,7 +11,7 @@ from twoarm.evidence.read import read_evidence
 from twoarm.report import Findings
 from twoarm.report.page import render
 from twoarm.report.tables import main_table, misses_first, say_p, subgroup_table, tiles
-from twoarm.trial.analyses.competing import CAUSES, cause_specific, cumulative_incidence, treatment_ends
+from twoarm.trial.analyses.competing import CAUSES, compare_causes, cumulative_incidence, treatment_ends
 from twoarm.trial.analyze import analyze, kaplan_meier, medians, subgroups
 
 from . import synthetic
@@ -90,7 +90,7 @@ def test_why_treatment_ended_is_drawn_with_its_hazard_ratios(findings, cut):
     reasons = ["toxicity", "progression", "death", "", "completed"]
     ends = treatment_ends(cut.assign(off_reason=[reasons[i % 5] for i in range(len(cut))]))
     told = findings._replace(
-        ends=cumulative_incidence(ends, causes=CAUSES), ends_compared=cause_specific(ends)
+        ends=cumulative_incidence(ends, causes=CAUSES), ends_compared=compare_causes(ends)
     )
     text = render(told)
     assert 'id="toxicity"' in text
