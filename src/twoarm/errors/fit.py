@@ -70,3 +70,34 @@ class NothingFrozenError(TwoarmError, ValueError):
             f'no frozen population "{name}" in {folder}. Frozen: {", ".join(known) or "none"}. '
             f"Fit it first: twoarm calibrate {name} --freeze."
         )
+
+
+class OutOfReachError(TwoarmError, ValueError):
+    """No weights of these virtual patients meet the targets."""
+
+    def __init__(self, *, target: str, asked: float, tolerance: float, nearest: float, patients: int) -> None:
+        super().__init__(
+            f"no weights of {patients} virtual patients meet all targets: with every one as near as it can be, "
+            f"{target} is {nearest:.3f}, where {asked:.3f} is asked within {tolerance:.3f}. Weights choose among "
+            "patients that exist. Widen the tolerance, leave the target out, or simulate patients who show it."
+        )
+
+
+class WeightTableError(TwoarmError, ValueError):
+    """A table of outcomes or of targets cannot be weighed."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(
+            f"{reason}. Outcomes have a row for each patient and arm: patient, arm, PFS_day and PFS_event, and "
+            "columns of numbers; targets have arm, what, at, value and tolerance. Correct the table."
+        )
+
+
+class NoDiagnosticsError(TwoarmError, ImportError):
+    """ArviZ is asked for and is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "ArviZ is not installed, which judges the chains of a fit. Fits, their tables and their report do "
+            'without it. Install it: pip install "twoarm[diagnostics]".'
+        )

@@ -1,0 +1,199 @@
+"""Prevalence weights: how common each virtual patient has to be for a cohort to look as published."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linprog, minimize
+
+from twoarm.errors import OutOfReachError, WeightTableError
+
+_MONTH = 365.25 / 12
+_PASSES = 30  # of curves with censored patients, until they stay
+_SAME = 1e-6
+_SLACK = 1e-7  # of a share
+_MET = 1e-4  # a miss by less is the end of a search, not a target out of reach
+_NEEDED = ("arm", "what", "at", "value", "tolerance")
+
+
+class Prevalence(NamedTuple):
+    """Weights of virtual patients, and what they make of a cohort.
+
+    Attributes
+    ----------
+    weights : Series, index patient
+        They sum to 1.
+    effective : float
+        Number of equally weighted patients that would say as much: 1 over the sum of squares.
+    targets : DataFrame
+        As asked, with `before` (all patients alike) and `after`.
+    """
+
+    weights: pd.Series
+    effective: float
+    targets: pd.DataFrame
+
+
+def weigh_patients(table: pd.DataFrame, targets: pd.DataFrame) -> Prevalence:
+    """Weigh virtual patients so that the cohort meets target marginals, and as evenly as that allows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row for each patient and arm: `patient arm`, `PFS_day PFS_event` (and the like) for curves, and
+        numbers. A patient followed in both arms has one weight.
+    targets : DataFrame
+        `arm what at value tolerance`, shares. `what` with a day and an event in the table is a curve, read
+        at month `at`; another column gives the share of its numbers at or below `at`, or its mean where `at`
+        is missing. Where a column is NaN a patient is not counted.
+
+    Returns
+    -------
+    Prevalence
+        Weights of least relative entropy to equal ones among all that meet the targets.
+
+    Raises
+    ------
+    WeightTableError
+        If a column is missing.
+    OutOfReachError
+        If no weights meet the targets.
+
+    Notes
+    -----
+    Maximum entropy: the weights are exp(f l) up to a factor, f what each patient adds to each target, l found
+    as the minimum of a convex function. Where it has none, a linear program says how near weights can come. A
+    patient censored before month m counts with the share of the others who go on to m (the Kaplan-Meier
+    estimate is the one that agrees with itself in this way), found again with the new weights until nothing
+    moves.
+
+    References
+    ----------
+    jaynes1957 (maximum entropy), allen2016, rieger2018 (prevalence weights), efron1967 (self-consistency).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"patient": range(4), "arm": "a", "response": [1.0, 0, 0, 0]})
+    >>> asked = {"arm": "a", "what": "response", "at": np.nan, "value": 0.5, "tolerance": 0.0}
+    >>> found = weigh_patients(table, pd.DataFrame([asked]))
+    >>> found.weights.round(3).tolist(), round(found.effective, 2)
+    ([0.5, 0.167, 0.167, 0.167], 3.0)
+    """
+    _checked(table, targets)
+    patients = pd.Index(sorted(table["patient"].unique()), name="patient")
+    weights = np.full(len(patients), 1.0 / len(patients))
+    asked = targets[list(_NEEDED)].reset_index(drop=True)
+    if asked.empty:
+        return Prevalence(
+            pd.Series(weights, patients), float(len(patients)), asked.assign(before=[], after=[])
+        )
+    before = _shares(table, asked, patients, weights)[1]
+    for _ in range(_PASSES):
+        features, _ = _shares(table, asked, patients, weights)
+        new = _tilted(features, asked, len(patients))
+        moved, weights = float(np.abs(new - weights).sum()), new
+        if moved < _SAME:
+            break
+    after = _shares(table, asked, patients, weights)[1]
+    told = asked.assign(before=before, after=after)
+    return Prevalence(pd.Series(weights, patients), float(1 / (weights**2).sum()), told)
+
+
+def _checked(table: pd.DataFrame, targets: pd.DataFrame) -> None:
+    if missing := [name for name in _NEEDED if name not in targets]:
+        raise WeightTableError(reason=f"the targets have no column {missing[0]}")
+    if missing := [name for name in ("patient", "arm") if name not in table]:
+        raise WeightTableError(reason=f"the outcomes have no column {missing[0]}")
+    for what, arm in targets[["what", "arm"]].itertuples(index=False):
+        if what not in table and f"{what}_day" not in table:
+            raise WeightTableError(reason=f"the outcomes have neither a column {what} nor {what}_day")
+        if not (table["arm"] == arm).any():
+            raise WeightTableError(reason=f"no patient of the outcomes is in the arm {arm}")
+
+
+def _shares(
+    table: pd.DataFrame, asked: pd.DataFrame, patients: pd.Index, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give what each patient adds to each target (0 on average where met), and its share as weighted."""
+    features, found = np.zeros((len(patients), len(asked))), np.zeros(len(asked))
+    for place, target in enumerate(asked.itertuples(index=False)):
+        own = table[table["arm"] == target.arm]
+        row = patients.get_indexer(own["patient"])
+        if f"{target.what}_day" in own:
+            value = _alive(own, str(target.what), float(target.at) * _MONTH, weights[row])
+        else:
+            number = own[str(target.what)].to_numpy(float)
+            value = number if np.isnan(target.at) else np.where(np.isnan(number), np.nan, number <= target.at)
+        counted = ~np.isnan(value)
+        row, value = row[counted], value[counted]
+        whole = weights[row].sum()
+        found[place] = weights[row] @ value / whole if whole > 0 else np.nan
+        features[row, place] = value - target.value
+    return features, found
+
+
+def _alive(own: pd.DataFrame, what: str, day: float, weights: np.ndarray) -> np.ndarray:
+    """Whether each patient is free of the event after a day; of the censored, the share that will be."""
+    time, event = own[f"{what}_day"].to_numpy(float), own[f"{what}_event"].to_numpy(bool)
+    order = np.lexsort((~event, time))  # events of a day come before its censorings
+    at_risk = weights[order][::-1].cumsum()[::-1]
+    falls = np.where(event[order], 1 - weights[order] / np.maximum(at_risk, 1e-300), 1.0)
+    curve = np.maximum(falls, 0.0).cumprod()
+    own_curve = np.empty_like(curve)
+    own_curve[order] = curve
+    last = np.searchsorted(time[order], day, side="right")
+    at_day = curve[last - 1] if last else 1.0
+    share = np.where(own_curve > 0, at_day / np.where(own_curve > 0, own_curve, 1.0), 0.0)
+    return np.where(time > day, 1.0, np.where(event, 0.0, np.minimum(share, 1.0)))
+
+
+def _tilted(features: np.ndarray, asked: pd.DataFrame, patients: int) -> np.ndarray:
+    """Give weights exp(features l) that meet every target, or an error that names the worst."""
+    tolerance = asked["tolerance"].to_numpy(float)
+    scale = np.maximum(features.std(axis=0), 1e-6)
+    unit, room, k = features / scale, (tolerance + _SLACK) / scale, features.shape[1]
+
+    def dual(both: np.ndarray) -> tuple[float, np.ndarray]:
+        tilt = unit @ (both[:k] - both[k:])
+        top = tilt.max()
+        weight = np.exp(tilt - top)
+        total = weight.sum()
+        mean = weight @ unit / total
+        value = np.log(total / patients) + top + room @ (both[:k] + both[k:])
+        return float(value), np.concatenate([mean + room, room - mean])
+
+    found = minimize(
+        dual, np.zeros(2 * k), jac=True, method="L-BFGS-B", bounds=[(0, None)] * (2 * k),
+        options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-13, "gtol": 1e-8},
+    )  # fmt: skip
+    tilt = unit @ (found.x[:k] - found.x[k:])
+    weight = np.exp(tilt - tilt.max())
+    weight /= weight.sum()
+    if (np.abs(weight @ features) > tolerance + _MET).any():
+        _reached(features, tolerance, asked, patients)
+    return np.asarray(weight)
+
+
+def _reached(features: np.ndarray, tolerance: np.ndarray, asked: pd.DataFrame, patients: int) -> None:
+    """Refuse targets that no weights meet: the least excess over the tolerances, by a linear program."""
+    n, k = features.shape
+    rows = np.vstack([np.c_[features.T, -np.ones(k)], np.c_[-features.T, -np.ones(k)]])
+    found = linprog(
+        np.r_[np.zeros(n), 1.0], A_ub=rows, b_ub=np.r_[tolerance, tolerance],
+        A_eq=np.r_[np.ones(n), 0.0][None], b_eq=[1.0], bounds=(0, None), method="highs",
+    )  # fmt: skip
+    if found.x[-1] <= _SLACK:
+        return
+    reached = found.x[:n] @ features
+    worst = int(np.argmax(np.abs(reached) - tolerance))
+    own = asked.iloc[worst]
+    place = "" if np.isnan(own["at"]) else f" at {own['at']:g}"
+    raise OutOfReachError(
+        target=f"{own['arm']} {own['what']}{place}",
+        asked=float(own["value"]),
+        tolerance=float(tolerance[worst]),
+        nearest=float(own["value"] + reached[worst]),
+        patients=patients,
+    )
