@@ -16,6 +16,7 @@ from twoarm.errors import (
     LookOrderError,
     LooksAboveEventsError,
     NoEventsSaidError,
+    NoReviewError,
 )
 from twoarm.trial.entry import SOURCED, Card, measured, read_card
 from twoarm.trial.protocol import Protocol, read_protocol
@@ -270,6 +271,8 @@ def check_design(
         If nobody says how many patients.
     NoEventsSaidError
         If nobody says how many events.
+    NoReviewError
+        If progression by review is asked for and the protocol has no review.
 
     Examples
     --------
@@ -300,6 +303,8 @@ def check_design(
     if design.kind == "comparison":
         assert design.test is not None and size is not None  # read_design made sure
         endpoint = design.test.endpoint or protocol.follow_up.endpoint
+        if endpoint == "PFS" and design.test.by == "review" and protocol.imaging.review is None:
+            raise NoReviewError(protocol=protocol.name)
         looks = _looks(design, protocol, size, planned or size, events)
     return Planned(
         design=design,

@@ -336,7 +336,8 @@ def isotonic_choice(
     Notes
     -----
     Weighted least squares among rising sequences, weights the inverse variances of Beta(0.05 + y, 0.05 + n -
-    y); of doses equally near, the higher one if both lie below the target, else the lower one.
+    y), over the doses that were tried and not given up; of doses equally near, the higher one if both lie
+    below the target, else the lower one.
 
     References
     ----------
@@ -352,7 +353,7 @@ def isotonic_choice(
     open_to = (patients > 0) & (np.arange(doses) < ceiling[:, None])
     rate = (events + 0.05) / (patients + 0.1)
     variance = (events + 0.05) * (patients - events + 0.05) / ((patients + 0.1) ** 2 * (patients + 1.1))
-    weight = np.where(patients > 0, 1 / variance, 0.0)
+    weight = np.where(open_to, 1 / variance, 0.0)
     smooth = _isotonic(rate, weight) + 1e-10 * np.arange(1, doses + 1)
     distance = np.where(open_to, np.abs(smooth - target), np.inf)
     return np.where(open_to.any(axis=1), distance.argmin(axis=1), -1)

@@ -131,6 +131,16 @@ class NoEventsSaidError(TwoarmError, ValueError):
         )
 
 
+class NoReviewError(TwoarmError, ValueError):
+    """Progression by independent review is asked for, and the protocol has none."""
+
+    def __init__(self, *, protocol: str) -> None:
+        super().__init__(
+            f"protocol {protocol} has no independent review. Progression by review needs its readers. Add "
+            '[imaging.review] to the protocol, or analyze by = "investigator".'
+        )
+
+
 class NoTwoStageDesignError(TwoarmError, ValueError):
     """No two-stage design of the allowed size keeps both errors."""
 
