@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +11,6 @@ import typer
 from twoarm.terminal import note, say, say_table, share_bar
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from twoarm.check import Checked, Cost
 
 
@@ -64,7 +61,7 @@ def check(
     Examples: `twoarm check`, `twoarm check --evidence comparators --use validate`,
     `twoarm check --evidence mine.csv --out results/mine --populations prior`
     """
-    from twoarm.check import EVIDENCE, check_evidence, draw_check
+    from twoarm.check import EVIDENCE, check_evidence, draw_check, write_page
 
     with share_bar(quiet) as bar:
         found = check_evidence(
@@ -84,7 +81,7 @@ def check(
             progress=bar,
         )
     _say(found)
-    for path in draw_check(found, out):
+    for path in (*draw_check(found, out), write_page(found, out)):
         say(str(path))
     say(str(out / "predicted.csv"))
 
@@ -98,38 +95,11 @@ def _tell_cost(cost: Cost) -> None:
 
 def _say(found: Checked) -> None:
     """Print rows, reasons, coverage and widths."""
-    table = found.table
-    columns = {
-        "id": table["id"],
-        "trial": table["trial_name"].str.slice(0, 24),
-        "regimen": table["regimen"].str.slice(0, 40),
-        "endpoint": table["endpoint"],
-        "n": table["n"].astype(str).str.replace("<NA>", ""),
-        "reported": table["reported"].map("{:g}".format),
-        "predicted": [f"{row.predicted:.3g} ({row.low:.3g} to {row.high:.3g})" for row in table.itertuples()],
-        "z": table["z"].map("{:+.1f}".format),
-        "verdict": table["verdict"],
-        "naive": [_naive(row.naive_low, row.naive_high) for row in table.itertuples()],
-        "use": table["use"],
-    }
-    say_table(_frame(columns), title="Rows predicted, misses first; 90 % intervals at the cohort's n")
-    if len(found.missing):
-        reasons = found.missing["reason"].str.partition(":")[0].value_counts()
-        told = {"rows": reasons.to_numpy(), "why they are not predicted": reasons.index}
-        say_table(
-            _frame(told), title=f"{len(found.missing)} rows not predicted; each is in not_predicted.csv"
-        )
-        if len(found.missing) <= _FEW:
-            say_table(found.missing, title="Each of them")
-    say_table(found.coverage.round(3), title=f"Coverage over rows that {found.counted}")
-    say_table(found.widths.round(3), title="Median width of 90 % intervals, beside other trials pooled")
+    from twoarm.check import rows_told, tables_told
 
-
-def _naive(low: float, high: float) -> str:
-    return "" if math.isnan(low) else f"{low:.3g} to {high:.3g}"
-
-
-def _frame(columns: dict[str, object]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(columns)
+    title = "Rows predicted, misses first; 90 % intervals at the cohort's n; parts of the variance in %"
+    say_table(rows_told(found.table), title=title)
+    if 0 < len(found.missing) <= _FEW:
+        say_table(found.missing, title="Rows not predicted")
+    for words, table in tables_told(found).items():
+        say_table(table, title=words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 
 from twoarm.check import Part, predict_cohort, split_width
 from twoarm.check import cohort as room
-from twoarm.check.pool import Request
+from twoarm.check.between import Spread
+from twoarm.check.pool import Request, twins_of
+from twoarm.check.sampling import scale_of_unit
+from twoarm.check.widths import PARTS
 from twoarm.errors import CohortError, NoSuchEndpointError
 from twoarm.frozen import member_of
 from twoarm.patients.population import read_population
@@ -128,18 +132,82 @@ def test_parts_have_ensembles_of_one_size() -> None:
 def test_widths_are_those_of_a_nested_design() -> None:
     chance = np.random.default_rng(5)
     card, population = chance.normal(0, 0.3, 200), chance.normal(0, 0.4, (200, 6))
-    rows = [
-        (d, m, r, float(np.exp(card[d] + population[d, m] + chance.normal(0, 0.5))))
-        for d in range(200)
-        for m in range(6)
-        for r in range(6)
-    ]
-    table = pd.DataFrame(rows, columns=["draw", "member", "replicate", "value"]).assign(
-        endpoint="mOS", arm="a"
+    rows = []
+    for d in range(200):
+        for m in range(6):
+            center, patients, trial = card[d] + population[d, m], *chance.normal(0, (0.35, 0.25), (8, 2)).T
+            fates = chance.normal(0, 0.2, (3, 8))
+            plain = center + chance.normal(0, 0.35, 8) + fates[0]
+            for r in range(8):
+                twins = center + patients[r] + fates[1:, r]
+                rows.append((d, m, r, *np.exp((plain[r] + trial[r], plain[r], plain[r], *twins))))
+    columns = ["draw", "member", "replicate", "value", "plain", "free", "first", "second"]
+    table = pd.DataFrame(rows, columns=columns).assign(endpoint="mOS", arm="a")
+    table.attrs = {"units": {"mOS": "months"}, "echo": 0.0, "n": {"a": 30}}
+    found = split_width(table).loc[0, list(PARTS)].to_numpy(float)
+    truth = np.array([0.3, 0.4, 0.25, 0.35, 0.2]) ** 2
+    assert found == pytest.approx(truth / truth.sum(), abs=0.04)
+    alone = split_width_of(table.assign(first=np.nan, second=np.nan), table)
+    assert np.isnan(alone["patients"])
+    assert alone["sampling"] == pytest.approx(found[3] + found[4], abs=0.01)
+
+
+def split_width_of(table: pd.DataFrame, like: pd.DataFrame) -> pd.Series:
+    table.attrs = like.attrs
+    return split_width(table).loc[0]
+
+
+def people(asked: Request, *, same: float, **_: object) -> pd.DataFrame:
+    """A pool in which a share `same` of the variance of a response is the patient's own, the rest chance."""
+    draw = np.random.default_rng(asked.seed)
+    twins = twins_of(asked.size)
+    own = np.where(draw.random(asked.size) < 0.4, 1.0, 0.0)
+    own = np.concatenate([own, own[:twins]])
+    other = draw.random(len(own)) < 0.4
+    responds = np.where(draw.random(len(own)) < np.sqrt(same), own > 0, other)
+    pool = pd.concat([made_up(asked), made_up(asked).iloc[:twins]], ignore_index=True)
+    return pool.assign(bor=np.where(responds, "PR", "PD"))
+
+
+@pytest.mark.parametrize("same", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("n", [30, 300])
+def test_patients_and_chance_are_told_apart_by_two_fates_of_the_same(
+    same: float, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "simulate_pool", partial(people, same=same))
+    told = predict_cohort(
+        [POPULATION] * 20, ONE_ARM, n=n, seed=3, pool=120, replicates=12, endpoints=["ORR"], model=object()
     )
-    table.attrs = {"units": {"mOS": "months"}}
-    found = split_width(table).loc[0, ["card", "population", "sampling"]].to_numpy(float)
-    assert found == pytest.approx(np.array([0.09, 0.16, 0.25]) / 0.5, abs=0.05)
+    found = split_width(told).loc[0]
+    if n < 120:  # of larger cohorts small pools say little about their population
+        assert found["population"] + found["card"] == pytest.approx(0.0, abs=0.2)
+    assert found["patients"] / (found["patients"] + found["sampling"]) == pytest.approx(same, abs=0.15)
+
+
+def test_trials_of_their_own_are_wider_and_keep_their_middle() -> None:
+    ask = {"n": 200, "seed": 1, "pool": 400, "replicates": 60, "model": object()}
+    spreads = {"all": Spread(re.compile("."), np.array([0.39, 0.4, 0.41]), np.full(3, 1 / 3), 1, 2)}
+    names = ["ORR", "DCR", "mPFS", "PFS_6m", "mOS", "mDOR", "TRAE_G3plus", "HR_OS"]
+    without = predict_cohort([POPULATION] * 8, TWO_ARMS, endpoints=names, **ask)
+    with_them = predict_cohort([POPULATION] * 8, TWO_ARMS, endpoints=names, between=spreads, **ask)
+    for name in names:
+        scale = scale_of_unit(without.attrs["units"][name])
+        before, after = (
+            scale.to(table.loc[table["endpoint"] == name, "value"].to_numpy(float))
+            for table in (without, with_them)
+        )
+        if name == "mDOR":  # all of one length there
+            assert np.std(after) == pytest.approx(0.4, abs=0.06)
+            continue
+        assert np.median(after) == pytest.approx(np.median(before), abs=0.15), name
+        wanted = 0.4
+        if name == "PFS_6m":  # of the log hazard, here on log odds
+            free = scale.back(np.median(before)) / 100
+            wanted *= -np.log(free) / (1 - free)
+        assert np.sqrt(np.var(after) - np.var(before)) == pytest.approx(wanted, rel=0.25), name
+    share = split_width(with_them).set_index(["endpoint", "arm"])["trial"]
+    assert share.min() > 0.3
+    assert split_width(without)["trial"].max() == pytest.approx(0.0)
 
 
 def test_a_member_of_a_frozen_population_is_taken_as_it_is() -> None:

@@ -59,7 +59,7 @@ def reason(**cells: object) -> str:
 def test_every_row_of_the_library_is_mapped_or_has_a_reason() -> None:
     assert set(MAPPED) | set(REASONS) == set(FACTS["id"])
     assert not set(MAPPED) & set(REASONS)
-    assert len(MAPPED) >= 200
+    assert len(MAPPED) >= 210
     assert all(len(why) > 5 for why in REASONS.values())
 
 
@@ -152,7 +152,10 @@ def test_populations_and_their_shares_are_read(cells: dict[str, object], parts: 
         ({"schedule": "D1,D8 Q3W"}, "several days a cycle"),
         ({"schedule": "whenever"}, "schedule not understood"),
         ({"schedule": "Q900W"}, "schedule not understood"),
-        ({"endpoint": "TEAE_G3plus"}, "any cause"),
+        ({"prior_io": "", "line": "2L+"}, "earlier immunotherapy not stated"),
+        ({"tumor": "advanced solid tumors"}, "tumor without population"),
+        ({"endpoint": "TRAE_G5"}, "deaths from treatment"),
+        ({"endpoint": "mOS", "unit": "months", "value": float("inf")}, "without the length of follow-up"),
         ({"endpoint": "quality_of_life"}, "not simulated"),
         ({"endpoint": "mPFS"}, "in %, not in months"),
         ({"value": float("nan")}, "no figure"),
@@ -164,6 +167,71 @@ def test_populations_and_their_shares_are_read(cells: dict[str, object], parts: 
 )
 def test_what_cannot_be_predicted_says_why(cells: dict[str, object], said: str) -> None:
     assert said in reason(**cells)
+
+
+@pytest.mark.parametrize(
+    ("said", "unit", "endpoint"),
+    [
+        ("TRAE_G3plus", "%", "TRAE_G3plus"),
+        ("treatment-related AE grade >=3", "%", "TRAE_G3plus"),
+        ("irAE_G3plus", "%", "TRAE_G3plus"),
+        ("TEAE_G3plus", "%", "TEAE_G3plus"),
+        ("AE grade >= 3", "%", "TEAE_G3plus"),
+        ("discontinuation_due_to_AE", "%", "stopped"),
+        ("TRAE_discontinuation", "%", "stopped"),
+        ("DCR", "%", "DCR"),
+        ("CRR", "%", "CRR"),
+        ("median DoR", "months", "mDOR"),
+        ("DOR_12m", "%", "DOR_12m"),
+        ("PFS rate at 9 months", "%", "PFS_9m"),
+        ("OS-30m", "%", "OS_30m"),
+    ],
+)
+def test_endpoints_have_many_names(said: str, unit: str, endpoint: str) -> None:
+    assert mapped(endpoint=said, unit=unit).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("cells", "parts"),
+    [
+        ({"tumor": "squamous NSCLC", "histology": ""}, {"io_naive_squamous_nsclc": 1.0}),
+        ({"tumor": "lung adenocarcinoma", "histology": ""}, {"io_naive_nonsquamous_nsclc": 1.0}),
+        ({"tumor": "LUSC", "histology": ""}, {"io_naive_squamous_nsclc": 1.0}),
+        (
+            {"tumor": "NSCLC", "histology": ""},
+            {"io_naive_squamous_nsclc": 0.26, "io_naive_nonsquamous_nsclc": 0.74},
+        ),
+        (
+            {"tumor": "mucosal melanoma", "histology": "", "drug": "sugemalimab", "dose": "1200 mg"},
+            {"io_naive_mucosal_melanoma": 1.0},
+        ),
+        (
+            {"tumor": "advanced solid tumors", "histology": "", "endpoint": "TRAE_G3plus"},
+            {"io_naive_squamous_nsclc": 0.5, "io_naive_nonsquamous_nsclc": 0.5},
+        ),
+    ],
+)
+def test_the_histology_may_stand_in_the_tumor(cells: dict[str, object], parts: dict[str, float]) -> None:
+    assert dict(mapped(**cells).cohort.parts) == pytest.approx(parts)
+
+
+def test_a_median_that_was_not_reached_is_laid_beside_its_follow_up() -> None:
+    found = mapped(endpoint="mOS", unit="months", value=float("inf"), follow_up_months="14")
+    assert found.value == float("inf")
+    assert found.cohort.follow_up == (7.0, 21.0)
+
+
+def test_the_arms_of_a_ratio_may_stand_in_the_regimen() -> None:
+    found = mapped(
+        drug="nivolumab",
+        regimen="nivolumab vs docetaxel",
+        dose="",
+        schedule="",
+        endpoint="OS_HR",
+        unit="ratio",
+    )
+    assert [arm.label.split()[0] for arm in found.cohort.arms] == ["nivolumab", "docetaxel"]
+    assert found.endpoint == "HR_OS"
 
 
 def test_two_arms_are_given_what_their_own_rows_say() -> None:
@@ -239,7 +307,7 @@ def test_a_pattern_that_is_none_is_named(tmp_path: Path) -> None:
     text = (
         catalog.find("mappings", "clinic")
         .read_text()
-        .replace("match = 'ipilimumab|tremelimumab'", "match = '('")
+        .replace("match = 'ipilimumab|tremelimumab|cadonilimab|botensilimab'", "match = '('")
     )
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(CardEntryError, match="no regular expression"):

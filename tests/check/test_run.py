@@ -93,7 +93,7 @@ def test_a_strangers_file_is_predicted_where_it_can_be(
     assert '"<4"' in found.missing.set_index("id").loc["R6", "reason"]
     assert found.coverage["rows"].unique().tolist() == [4]
     assert costs[0].rows == 6
-    assert costs[0].patients == len(asked) * 60
+    assert costs[0].patients == len(asked) * 75  # one in four is followed twice
     assert {request.protocol.arms[request.arm].label for request in asked} == {
         "docetaxel 75 mg/m2 every 21 days",
         "nivolumab 3 mg/kg every 14 days",

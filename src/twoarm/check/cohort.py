@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,16 +11,25 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from twoarm import chance
-from twoarm.check.endpoints import MONTH, days_needed, read_endpoint, work_out
-from twoarm.check.pool import Ensemble, Request, Subset, members_of, pool_seed, simulate_pool
+from twoarm.check.between import Spread, effects_of
+from twoarm.check.endpoints import days_needed, read_endpoint, work_out
+from twoarm.check.pool import (
+    LARGEST,
+    Ensemble,
+    Request,
+    Subset,
+    members_of,
+    pool_seed,
+    simulate_pool,
+    twins_of,
+)
+from twoarm.check.sampling import Drawn, choose, drawn_in, echo_of, once_and_twins, seen
 from twoarm.errors import CohortError
 from twoarm.frozen import Member
 from twoarm.model import Model
 from twoarm.model.sbml import read_model
 from twoarm.molecule import Molecule, draw_cards, read_molecule
 from twoarm.study.card import BIOLOGY
-from twoarm.study.pool import Scale, scale_of
 from twoarm.trial.conduct import Advance
 from twoarm.trial.outcomes import Outcomes, read_outcomes
 from twoarm.trial.protocol import Protocol
@@ -29,8 +39,6 @@ ENDPOINTS = ("ORR", "ORR_any", "DCR", "mPFS", "PFS_6m", "PFS_12m", "mOS", "OS_12
 
 # with fewer pools a cohort is drawn with replacement: they do not stand for the spread between patients
 _FEW = 8
-LARGEST = 100_000
-"""Patients of an arm; the largest trial ever had fewer."""
 
 Cards = Mapping[str, pd.DataFrame]
 
@@ -65,6 +73,7 @@ class Ask(NamedTuple):
     replicates: int
     replacing: bool
     follow_up: tuple[float, float] | None
+    between: Mapping[str, Spread]
     seed: int
 
     @property
@@ -110,6 +119,7 @@ def predict_cohort(
     endpoints: Sequence[str] | None = None,
     follow_up: tuple[float, float] | None = None,
     days: float | None = None,
+    between: Mapping[str, Spread] | None = None,
     model: Model | None = None,
     keep: Path | None = None,
     advance: Advance | None = None,
@@ -144,6 +154,8 @@ def predict_cohort(
     days : float [day], optional
         How long patients are simulated; as long as the endpoints need, at most the protocol's horizon, where
         left out.
+    between : mapping of family to Spread, optional
+        How much trials differ, from `estimate_spreads`; left out, they do not.
     model : Model, optional
         The biology; by default the one of studies.
     keep : Path, optional
@@ -157,9 +169,11 @@ def predict_cohort(
     -------
     DataFrame
         `draw member replicate arm endpoint value weight`: a row a cohort, arm and endpoint, in % or months
-        or as a ratio; arm "" where arms are compared. ``attrs``: `cards` (values of the draws by molecule and
-        field, so that draws can be weighed later), `members` (label and weight), `n`, `pool`, `units` and
-        `seed`.
+        or as a ratio; arm "" where arms are compared. `plain` is the value without what its trial has of its
+        own; `free first second` are for `split_width`: a cohort whose patients may come twice, and one whose
+        patients were followed twice, with either fate (NaN without such). ``attrs``: `cards` (values of the
+        draws by molecule and field, so that draws can be weighed later), `members` (label and weight), `n`,
+        `pool`, `echo` (of `echo_of`), `units` and `seed`.
 
     Raises
     ------
@@ -196,6 +210,7 @@ def predict_cohort(
         endpoints=endpoints,
         follow_up=follow_up,
         days=days,
+        between=between,
     )
     return predict_asked(ask, model=model, keep=keep, advance=advance, progress=progress)
 
@@ -246,12 +261,13 @@ def plan_cohort(
     endpoints: Sequence[str] | None = None,
     follow_up: tuple[float, float] | None = None,
     days: float | None = None,
+    between: Mapping[str, Spread] | None = None,
 ) -> Ask:
     """Check what is asked of a cohort and draw its cards; nothing is simulated.
 
     Parameters
     ----------
-    populations, protocol, cards, n, seed, draws, replicates, pool, endpoints, follow_up, days
+    populations, protocol, cards, n, seed, draws, replicates, pool, endpoints, follow_up, days, between
         As for `predict_cohort`.
 
     Returns
@@ -280,6 +296,7 @@ def plan_cohort(
         replicates=replicates,
         replacing=cells < _FEW,
         follow_up=follow_up,
+        between=between or {},
         seed=seed,
     )
 
@@ -287,9 +304,10 @@ def plan_cohort(
 def _tabulated(ask: Ask, rows: list[pd.DataFrame]) -> pd.DataFrame:
     """Put the cohorts of all draws and members into one table, with what is needed to weigh them."""
     table = pd.concat(rows, ignore_index=True)
-    largest = max(ask.sizes.values()) / ask.pool
-    if ask.replacing or largest > 1:
-        table["value"] = _drawn_in(table, largest)
+    shares = [part.share for part in ask.parts]
+    echo = echo_of(ask.sizes, ask.pool, shares)
+    if ask.replacing or max(ask.sizes.values()) * max(shares) > ask.pool:
+        table = drawn_in(table, echo)
     members = ask.parts[0].members
     weights = np.array([member.weight for member in members])
     table["weight"] = (weights / weights.sum())[table["member"]]
@@ -298,6 +316,7 @@ def _tabulated(ask: Ask, rows: list[pd.DataFrame]) -> pd.DataFrame:
         "members": [(member.label, float(w)) for member, w in zip(members, weights, strict=True)],
         "n": dict(ask.sizes),
         "pool": ask.pool,
+        "echo": echo,
         "units": {name: read_endpoint(name).unit for name in ask.names},
         "seed": ask.seed,
     }
@@ -311,19 +330,41 @@ def _told(say: Callable[[str, float], None], step: str, cell: int, of: int, shar
 
 def _cell(ask: Ask, draw: int, member: int, run: Callable[..., pd.DataFrame]) -> list[pd.DataFrame]:
     """Endpoints of the cohorts of one draw and member."""
-    pools: dict[str, pd.DataFrame] = {}
-    chosen: dict[str, np.ndarray] = {}
+    plain, free, first, second = (Drawn({}, {}) for _ in range(4))
     shares = [part.share for part in ask.parts]
+    whose = [part.members[member] for part in ask.parts]
     for arm, requests in ask.requests(draw, member).items():
-        own = pd.concat([run(request) for request in requests], ignore_index=True)
         lottery = pool_seed(ask.seed, "cohorts", arm, member, draw)
-        pools[arm] = _seen(own, ask.follow_up, lottery)
-        chosen[arm] = _choose(ask.sizes[arm], ask.pool, shares, ask.replicates, ask.replacing, lottery)
+        tables = once_and_twins([run(request) for request in requests], whose, ask.pool, lottery)
+        pools = [table if table is None else seen(table, ask.follow_up, lottery) for table in tables]
+        pick = partial(choose, ask.sizes[arm], shares=shares, cohorts=ask.replicates, seed=lottery)
+        for drawn, pool, size, replacing in (
+            (plain, pools[0], ask.pool, ask.replacing),
+            (free, pools[0], ask.pool, True),
+            (first, pools[1], twins_of(ask.pool), True),
+            (second, pools[2], twins_of(ask.pool), True),
+        ):
+            if pool is not None:
+                drawn.pools[arm], drawn.chosen[arm] = pool, pick(pool=size, replacing=replacing)
+    lottery = pool_seed(ask.seed, "trials", member, draw)
+    effects = effects_of(ask.between, ask.replicates, lottery)
     rows = []
     for name in ask.names:
-        for arm, values in work_out(read_endpoint(name), pools, chosen).items():
+        endpoint = read_endpoint(name)
+        effect = next((own for match, own in effects.items() if re.search(match, name)), None)
+        columns = {
+            told: work_out(endpoint, *drawn) if drawn.pools else {}
+            for told, drawn in (("plain", plain), ("free", free), ("first", first), ("second", second))
+        }
+        columns["value"] = (
+            columns["plain"]
+            if effect is None
+            else work_out(endpoint, *plain, effect=effect, seed=pool_seed(lottery, name))
+        )
+        for arm in columns["plain"]:
             row = {"draw": draw, "member": member, "replicate": np.arange(ask.replicates), "arm": arm}
-            rows.append(pd.DataFrame({**row, "endpoint": name, "value": values}))
+            told = {column: values.get(arm, np.nan) for column, values in columns.items()}
+            rows.append(pd.DataFrame({**row, "endpoint": name, **told}))
     return rows
 
 
@@ -407,84 +448,3 @@ def _followed(protocol: Protocol, names: tuple[str, ...], days: float | None) ->
     horizon = days_needed(names, longest=protocol.follow_up.horizon) if days is None else days
     plan = protocol.follow_up.model_copy(update={"horizon": float(np.ceil(horizon))})
     return protocol.model_copy(update={"follow_up": plan})
-
-
-def _seen(pool: pd.DataFrame, follow_up: tuple[float, float] | None, seed: int) -> pd.DataFrame:
-    """Cut each patient's record where the cohort was reported."""
-    if follow_up is None:
-        return pool
-    low, high = (MONTH * end for end in follow_up)
-    limit = low + (high - low) * chance.uniforms(seed, "follow-up", np.arange(len(pool)))[:, 0]
-    pool = pool.copy()
-    for name in ("OS", "PFS"):
-        later = pool[f"{name}_day"] > limit
-        pool[f"{name}_event"] &= ~later
-        pool[f"{name}_day"] = pool[f"{name}_day"].clip(upper=limit)
-    for response, day in (("bor", "response_day"), ("bor_any", "response_any_day")):
-        early = pool[response].isin(["CR", "PR"]) & (pool[day] > limit)
-        pool[response] = pool[response].mask(early, "SD")
-    gone = pool["response_day"] > limit
-    end = (limit - pool["response_day"]).where(pool["DOR_day"].notna())
-    pool["DOR_event"] &= ~(pool["DOR_day"] > end) & ~gone
-    pool["DOR_day"] = np.minimum(pool["DOR_day"], end).mask(gone)
-    pool["severe_day"] = pool["severe_day"].mask(pool["severe_day"] > limit)
-    return pool
-
-
-def _choose(
-    n: int, pool: int, shares: Sequence[float], replicates: int, replacing: bool, seed: int
-) -> np.ndarray:
-    """Rows of the joined pools that make up each cohort, (replicate, patient)."""
-    counts = np.floor(n * np.asarray(shares) + 1e-9).astype(int)
-    counts[np.argsort(counts - n * np.asarray(shares))[: n - counts.sum()]] += 1
-    draw = chance.generator(seed, f"cohorts of {n}")
-    columns = []
-    for place, count in enumerate(counts):
-        if replacing or count > pool:
-            rows = draw.integers(pool, size=(replicates, count))
-        else:
-            rows = np.argsort(draw.random((replicates, pool)), axis=1)[:, :count]
-        columns.append(rows + place * pool)
-    return np.concatenate(columns, axis=1)
-
-
-def _drawn_in(table: pd.DataFrame, ratio: float) -> np.ndarray:
-    """Take out of the spread between pools what their finite size adds; `ratio` is n over pool."""
-    value = table["value"].to_numpy(float).copy()
-    for (name, _), own in table.groupby(["endpoint", "arm"], sort=False):
-        scale = scale_of_unit(read_endpoint(str(name)).unit)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            x = scale.to(own["value"].to_numpy(float))
-        x = np.where(np.isfinite(x), x, np.nan)
-        cells = pd.Series(x, own.index).groupby([own["draw"], own["member"]])
-        centers = cells.mean()
-        if centers.notna().sum() < 2:
-            continue
-        # a cohort varies by sigma^2/n about the center of its pool, and that by sigma^2/pool about the truth
-        chance_of_pools = float(cells.var(ddof=1).mean()) * ratio
-        between = float(np.nanvar(centers, ddof=1))
-        kept = np.sqrt(max(between - chance_of_pools, 0.0) / between) if between > 0 else 1.0
-        moved = x - (1 - kept) * (cells.transform("mean").to_numpy() - float(np.nanmean(centers)))
-        value[own.index] = np.where(np.isfinite(x), scale.back(moved), value[own.index])
-    return value
-
-
-def scale_of_unit(unit: str) -> Scale:
-    """Scale on which an endpoint of this unit is nearly normal.
-
-    Parameters
-    ----------
-    unit : str
-        "%", "months" or "ratio".
-
-    Returns
-    -------
-    Scale
-        Logit for shares, log for times and ratios.
-
-    Examples
-    --------
-    >>> float(scale_of_unit("ratio").to(np.array(1.0)))
-    0.0
-    """
-    return scale_of("HR" if unit == "ratio" else "", "month" if unit == "months" else unit)

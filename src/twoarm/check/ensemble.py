@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationError
 from scipy.special import ndtri
 from scipy.stats import qmc
 
 from twoarm import catalog, chance
+from twoarm.check.events import draw_events
+from twoarm.errors import EnsembleError
 from twoarm.fit.card import Parameter, read_calibration
 from twoarm.frozen import (
     Member,
@@ -28,6 +30,7 @@ from twoarm.patients.inherit import inherited
 from twoarm.trial.entry import Card, read_card
 from twoarm.trial.outcomes import outcomes_text
 
+_BLOCKS = 20  # times as many members may be drawn as are wanted, before a prior is called impossible
 _EDGE = 1e-3  # of a quantile: no member lies beyond three standard deviations of its prior
 
 Which = Literal["frozen", "prior"]
@@ -82,14 +85,22 @@ def ensemble_of(population: str, *, members: int, seed: int, which: Which = "fro
     Returns
     -------
     Ensemble
-        As many members as asked for, also where no spread is stated: then they are all alike.
+        As many members as asked for, also where no spread is stated: then they differ in severe events only,
+        of which every member draws what is not known (`draw_events`).
 
     Raises
     ------
     NotInLibraryError
         If there is no such population.
+    EnsembleError
+        If hardly any draw of the prior is a population that patients can be drawn from.
     FrozenEvidenceError, FrozenFileError
         If what a frozen population rests on has changed.
+
+    Notes
+    -----
+    Populations of one prior share its draws: what is not known of killing or of clones is not known of all of
+    them alike, so that a cohort of two histologies is as uncertain as one of either.
 
     Examples
     --------
@@ -102,15 +113,21 @@ def ensemble_of(population: str, *, members: int, seed: int, which: Which = "fro
         if len(frozen.ensemble) > 1:
             moved_on = f"; since then changed: {', '.join(frozen.stale)}" if frozen.stale else ""
             said = f"frozen, {frozen.record['status']}{moved_on}"
-            return Ensemble(members_of(frozen, members, seed=seed), said)
+            return Ensemble(draw_events(members_of(frozen, members, seed=seed), seed=seed), said)
     name, outcomes, parameters = _prior_of(population)
     texts = _texts(population, outcomes)
-    points = _normals(members, len(parameters), seed, population)
-    found = []
-    for number, z in enumerate(points):
-        moved = with_fields(texts, _values(parameters, texts, z))
-        found.append(member_of(moved, label=f"{population} prior {number}", weight=1.0 / members))
-    return Ensemble(found, f"prior {name}" if parameters else "no spread stated")
+    found: list[Member] = []
+    block = 0
+    while len(found) < members:
+        whose = f"{name or population} {block}".removesuffix(" 0")
+        for z in _normals(members, len(parameters), seed, whose):
+            if len(found) < members:
+                found += _possible(with_fields(texts, _values(parameters, texts, z)), population, len(found))
+        block += 1
+        if block > _BLOCKS:
+            raise EnsembleError(population=population, prior=name, drawn=block * members, possible=len(found))
+    found = [member._replace(weight=1.0 / members) for member in found]
+    return Ensemble(draw_events(found, seed=seed), f"prior {name}" if parameters else "no spread stated")
 
 
 def _prior_of(population: str) -> tuple[str, str, dict[str, Parameter]]:
@@ -163,6 +180,14 @@ def _texts(population: str, outcomes: str) -> Texts:
     for text in (patients, link):
         text.pop("extends", None)
     return Texts({**patients, "digest": digest}, link)
+
+
+def _possible(texts: Texts, population: str, number: int) -> list[Member]:
+    """One member, or none where no patient could be drawn from it: a prior's corners may contradict."""
+    try:
+        return [member_of(texts, label=f"{population} prior {number}")]
+    except ValidationError:
+        return []
 
 
 def _normals(members: int, parameters: int, seed: int, whose: str) -> np.ndarray:

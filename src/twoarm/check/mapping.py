@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from twoarm.check.cohort import LARGEST
 from twoarm.check.endpoints import read_endpoint
-from twoarm.check.pool import Subset
+from twoarm.check.pool import LARGEST, Subset
 from twoarm.check.rules import Drug, Rules, Setting, SubsetRule, Tumor, found
 from twoarm.errors import NoSlotError, SlotTakenError, TwoarmError
 from twoarm.molecule import read_molecule
@@ -143,11 +142,17 @@ def _map(fact: pd.Series, facts: pd.DataFrame, rules: Rules) -> Mapped:
     """Map one row."""
     notes: list[str] = []
     endpoint, value = _endpoint(fact, rules, notes)
-    tumor = next((rule for rule in rules.tumors if found(rule.match, fact["tumor"])), None)
+    fits = (rule for rule in rules.tumors if found(rule.match, fact["tumor"]) and found(rule.only, endpoint))
+    tumor = next(fits, None)
     if tumor is None or tumor.reason:
         raise NotMapped(f"{tumor.reason if tumor else 'a tumor without population'}: {fact['tumor']}")
+    if tumor.only:
+        notes.append(tumor.note)
+    is_ratio = read_endpoint(endpoint).kind == "ratio"
     names = _VERSUS.split(str(fact["drug"]))
-    if len(names) > 2 or (read_endpoint(endpoint).kind == "ratio") != (len(names) == 2):
+    if is_ratio and len(names) == 1 and len(_VERSUS.split(str(fact["regimen"]))) == 2:
+        names = _VERSUS.split(str(fact["regimen"]))
+    if len(names) > 2 or is_ratio != (len(names) == 2):
         raise NotMapped("a ratio needs two arms, and other endpoints one")
     n = _patients(fact, facts, len(names))
     sizes = [n or rules.missing_n] * len(names)
@@ -159,13 +164,16 @@ def _map(fact: pd.Series, facts: pd.DataFrame, rules: Rules) -> Mapped:
     )
     kind = read_molecule(arms[0].treatments[0].molecule).kind
     parts = _parts(fact, tumor, kind, notes)
+    follow_up = _follow_up(str(fact["follow_up_months"]), rules)
+    if np.isinf(value) and follow_up is None:
+        raise NotMapped("a median that was not reached, without the length of follow-up")
     cohort = Cohort(
         parts=parts,
         subset=_subset(fact, tumor, parts, notes),
         arms=arms,
         calendar=tumor.calendar,
         horizon=quantity(tumor.horizon, "day"),
-        follow_up=_follow_up(str(fact["follow_up_months"]), rules),
+        follow_up=follow_up,
     )
     if len(arms) > 1 and arms[0].label == arms[1].label:
         raise NotMapped("the two arms are the same regimen here")
@@ -226,7 +234,8 @@ def _share(said: float | str, match: Mapping[str, str], where: str) -> float:
 def _parts(fact: pd.Series, tumor: Tumor, kind: str, notes: list[str]) -> tuple[tuple[str, float], ...]:
     """Find the populations of a cohort and their shares."""
     setting = _setting(fact, tumor, kind)
-    histology = next((rule for rule in tumor.histologies if found(rule.match, fact["histology"])), None)
+    said_of = str(fact["histology"]).strip() or _named_by(str(fact["tumor"]), tumor)
+    histology = next((rule for rule in tumor.histologies if found(rule.match, said_of)), None)
     for said, what in ((setting, "setting"), (histology, "histology")):
         if said is None or said.reason:
             text = fact["histology"] if what == "histology" else f"{fact['line']} {fact['prior_io']}".strip()
@@ -237,7 +246,7 @@ def _parts(fact: pd.Series, tumor: Tumor, kind: str, notes: list[str]) -> tuple[
             notes.append(said.note)
     assert setting is not None and histology is not None  # of the lines above
     when = found(setting.prior_io, fact["prior_io"])
-    what_kind = found(histology.match, fact["histology"])
+    what_kind = found(histology.match, said_of)
     parts = []
     for first, one in setting.shares.items():
         for second, other in histology.shares.items():
@@ -246,6 +255,12 @@ def _parts(fact: pd.Series, tumor: Tumor, kind: str, notes: list[str]) -> tuple[
             if share > 0:
                 parts.append((tumor.population.format(setting=first, histology=second), round(share, 6)))
     return tuple(parts)
+
+
+def _named_by(tumor: str, rule: Tumor) -> str:
+    """Histology that stands in the name of the tumor, as in "squamous NSCLC"; "" where none does."""
+    named = any(found(one.match, tumor) for one in rule.histologies if not found(one.match, ""))
+    return tumor if named else ""
 
 
 def _setting(fact: pd.Series, tumor: Tumor, kind: str) -> Setting | None:

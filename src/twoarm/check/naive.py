@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import t
 
-from twoarm.check.cohort import scale_of_unit
+from twoarm.check.sampling import scale_of_unit
 from twoarm.check.score import LEVEL
 
 _FEWEST = 2  # other trials from which an interval can be made
@@ -52,13 +52,13 @@ def naive_intervals(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
 
 def _interval(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, int]:
     """Interval for a new trial like the others."""
-    x, error = _on_scale(other)
+    x, error = on_scale(other)
     known = np.isfinite(x) & np.isfinite(error)
     x, error = x[known], error[known]
     trials = other["trial_name"].to_numpy(str)[known]
     if len(np.unique(trials)) < _FEWEST or one.empty:
         return np.nan, np.nan, len(np.unique(trials))
-    own = float(_on_scale(one)[1][0])
+    own = float(on_scale(one)[1][0])
     weight = 1 / error**2
     mean = float(np.sum(weight * x) / weight.sum())
     k = len(x)
@@ -73,8 +73,19 @@ def _interval(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, int
     return low, high, len(np.unique(trials))
 
 
-def _on_scale(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Values and standard errors on the scale of their unit."""
+def on_scale(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Values and standard errors on the scale on which an endpoint is nearly normal.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        `value unit n ci_low ci_high`, all of one unit.
+
+    Returns
+    -------
+    value, error : (row,) float arrays
+        Log odds of shares, log of times and ratios; NaN where neither n nor an interval is stated.
+    """
     if rows.empty:
         return np.empty(0), np.empty(0)
     unit = str(rows["unit"].iloc[0])

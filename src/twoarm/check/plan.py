@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from twoarm.check.between import Spread
 from twoarm.check.cohort import Ask, Part, plan_cohort
 from twoarm.check.endpoints import days_needed
 from twoarm.check.ensemble import Ensemble
@@ -62,6 +63,7 @@ def plan(
     replicates: int,
     pool: int,
     seed: int,
+    between: Mapping[str, Spread] | None = None,
 ) -> list[Planned]:
     """Say what each cohort needs, so that those which share a regimen and population share their patients.
 
@@ -71,7 +73,7 @@ def plan(
         From `gather`.
     ensembles : mapping of population to two Ensembles
         For molecules that are known, and for those whose card is a range.
-    draws, replicates, pool, seed
+    draws, replicates, pool, seed, between
         As `predict_cohort`.
 
     Returns
@@ -82,7 +84,7 @@ def plan(
     days = _days(cohorts)
     found = []
     for cohort, rows in cohorts.items():
-        ranged = _is_ranged(cohort)
+        ranged = is_ranged(cohort)
         parts = [
             Part(ensembles[population][ranged].members, share, cohort.subset)
             for population, share in cohort.parts
@@ -94,10 +96,11 @@ def plan(
             seed=seed,
             draws=draws,
             replicates=replicates if not ranged else math.ceil(replicates / 2),
-            pool=pool,
+            pool=pool if not ranged else math.ceil(pool / 2),  # many small cohorts of few patients
             endpoints=list(rows.values()),
             follow_up=cohort.follow_up,
             days=days[cohort],
+            between=between,
         )
         found.append(Planned(cohort, ask, dict(rows)))
     return found
@@ -146,8 +149,19 @@ def protocol_of(cohort: Cohort) -> Protocol:
     return calendar.model_copy(update={"arms": arms, "name": "cohort"})
 
 
-def _is_ranged(cohort: Cohort) -> bool:
-    """Whether an arm is given a molecule whose card is a range."""
+def is_ranged(cohort: Cohort) -> bool:
+    """Say whether an arm is given a molecule whose card is a range.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        From `map_rows`.
+
+    Returns
+    -------
+    bool
+        True for a molecule that is not known.
+    """
     given = (part.molecule for arm in cohort.arms for part in arm.treatments)
     return any(read_molecule(molecule).is_ensemble for molecule in given)
 

@@ -35,11 +35,17 @@ RTOL = 1e-4
 
 _MOST_FAILED = 0.05  # share of patients whose integration may fail
 _CANDIDATES = 12  # times the patients wanted, when a subset is chosen: drawing is cheap, simulating is not
+_TWINS = 4  # one patient in so many is followed twice, which tells what chance alone does
 _COLUMNS = (
     *("OS_day", "OS_event", "PFS_day", "PFS_event", "DOR_day", "DOR_event"),
     *("bor", "bor_any", "response_day", "response_any_day", "severe_day", "best_change"),
+    *("treated_until", "stopped_day"),
 )
+_ENDED_BY_EVENTS = ("toxicity", "delay")
 
+
+LARGEST = 100_000
+"""Patients of an arm; the largest trial ever had fewer."""
 
 One = Population | str | Path | Member
 Ensemble = One | Sequence[One]
@@ -155,7 +161,9 @@ def simulate_pool(
     DataFrame
         A row a patient: times and events of OS, PFS and DOR [day], best response confirmed (`bor`) or not
         (`bor_any`) with their days, the day of the first related event of grade 3 or above (NaN for none),
-        best change of size [%].
+        best change of size [%], the day treatment ended, and that on which events ended it (NaN: they did
+        not). After the patients asked for come, as further rows, the first of them once more: the same
+        patients, and other chance.
 
     Raises
     ------
@@ -169,7 +177,7 @@ def simulate_pool(
         except (NotARunError, KeyError, ValueError):
             place.unlink()  # cut short, or of another shape: simulated again
     engine: Any = advance or partial(simulate, rtol=RTOL, workers=1)
-    patients = _patients(asked, model, None if advance else engine)
+    patients = _with_twins(_patients(asked, model, None if advance else engine))
     small = model
     if advance is None:
         link = asked.member.outcomes
@@ -219,7 +227,8 @@ def kept_at(asked: Request, model: Model, keep: Path) -> Path:
         part.model_dump(mode="json") for part in (outcomes, asked.protocol.imaging, asked.protocol.follow_up)
     ]
     who = (population.digest, population.model_dump(mode="json"), asked.subset, asked.size, asked.seed)
-    parts = [model.digest, who, given, cards, rules, asked.draws, RTOL, twoarm.__version__]
+    how = (RTOL, _TWINS, _COLUMNS, twoarm.__version__)
+    parts = [model.digest, who, given, cards, rules, asked.draws, how]
     text = json.dumps(parts, sort_keys=True, default=str)
     return keep / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.csv"
 
@@ -251,6 +260,25 @@ def _patients(asked: Request, model: Model, engine: Callable[..., xr.Dataset] | 
     return chosen
 
 
+def twins_of(size: int) -> int:
+    """How many patients of a pool are followed twice; they are its first.
+
+    Examples
+    --------
+    >>> twins_of(128)
+    32
+    """
+    return max(size // _TWINS, 1)
+
+
+def _with_twins(patients: pd.DataFrame) -> pd.DataFrame:
+    """Add the first patients once more under labels of their own: chance is drawn by label."""
+    again = patients.iloc[: twins_of(len(patients))]
+    both = pd.concat([patients, again], ignore_index=True)
+    both.index.name, both.attrs = patients.index.name, patients.attrs
+    return both
+
+
 def _untreated(
     model: Model,
     engine: Callable[..., xr.Dataset],
@@ -276,6 +304,8 @@ def _what_became_of(trial: Trial) -> pd.DataFrame:
         bor_any=unconfirmed["bor"],
         response_any_day=unconfirmed["response_day"],
         severe_day=severe.reindex(table.index),
+        treated_until=table["treatment_end"].fillna(table["last_day"]),
+        stopped_day=table["treatment_end"].where(table["off_reason"].isin(_ENDED_BY_EVENTS)),
     )
     return _typed(table[list(_COLUMNS)].reset_index(drop=True))
 

@@ -76,9 +76,13 @@ class SubsetRule(_Rule):
 
 
 class Tumor(_Rule):
-    """A tumor: its populations by setting and histology, and whose calendar its cohorts have."""
+    """A tumor: its populations by setting and histology, and whose calendar its cohorts have.
+
+    `only` says for which endpoints it stands: how often events stop treatment hangs little on the tumor.
+    """
 
     match: Pattern
+    only: Pattern | None = None
     population: str = ""
     calendar: str = ""
     horizon: str = ""

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from twoarm.check.between import estimate_spreads, read_between, spreads_table
 from twoarm.check.cohort import predict_asked
 from twoarm.check.ensemble import Which, ensemble_of
 from twoarm.check.mapping import Mapped, map_rows
 from twoarm.check.naive import naive_intervals
-from twoarm.check.plan import Planned, gather, plan, requests_of
-from twoarm.check.pool import Request, kept_at, simulate_pool
+from twoarm.check.plan import Planned, gather, is_ranged, plan, requests_of
+from twoarm.check.pool import Request, kept_at, simulate_pool, twins_of
 from twoarm.check.rules import read_rules
 from twoarm.check.score import coverage, score_row, widths_of
 from twoarm.check.widths import split_width
@@ -33,7 +34,9 @@ from twoarm.trial.conduct import Advance
 
 EVIDENCE = ("comparators", "oak_squamous", "ibi363")
 TABLE, MISSING = "predicted.csv", "not_predicted.csv"
-COVERAGE, WIDTHS = "coverage.csv", "widths.csv"
+COVERAGE, WIDTHS, BETWEEN = "coverage.csv", "widths.csv", "between.csv"
+KNOWN, RANGED = "cards that are known", "cards that are ranges"
+"""Groups of rows over which coverage is counted: comparators, and molecules whose card is a set of ranges."""
 _POOLS = "pools"
 _SECONDS = (
     0.02  # a patient of a trial on one core: 13 to 27 ms, by how often doses are given (decisions/0019)
@@ -42,6 +45,8 @@ _CARRIED = (
     *("id", "drug", "tumor", "histology", "line", "prior_io", "biomarker_subset", "trial_name"),
     *("n", "use", "verified"),
 )
+
+_COVERED = ("nominal", "observed", "rows", "inside", "low", "high")
 
 Progress = Callable[[str, float], None]
 
@@ -54,16 +59,20 @@ class Checked(NamedTuple):
     table : DataFrame
         A row a predicted fact, misses first: the fact's columns; `regimen populations ensemble endpoint
         reported predicted low high` (90 % interval at the cohort's n); `rank z verdict inside_50` to
-        `inside_95`; `card population sampling` (shares of the variance); `naive_low naive_high naive_rows`;
-        `scored` (False where n is not stated, or the fact is not verified) and `notes`.
+        `inside_95`; `card population trial patients sampling` (shares of the variance, `split_width`);
+        `naive_low naive_high naive_rows`; `which` (of `KNOWN`, `RANGED`); `scored` (False where n is not
+        stated, or the fact is not verified) and `notes`.
     missing : DataFrame
         `id drug endpoint reason` of every fact that is not predicted.
     coverage : DataFrame
-        `nominal observed rows inside low high`, over the rows of `counted`.
+        `which nominal observed rows inside low high`, over the rows of `counted`, comparators and molecules
+        whose card is a range apart.
     widths : DataFrame
         `unit rows predicted naive_rows predicted_there naive_there naive_inside`: median width of the 90 %
         intervals, in percentage points, or upper over lower end; then the same for rows where other trials
         can be pooled, beside the width and coverage of that.
+    between : DataFrame
+        `family spread low high groups trials`: how much trials differ, from rows that do not validate.
     counted : str
         Which rows are counted, in words.
     """
@@ -72,6 +81,7 @@ class Checked(NamedTuple):
     missing: pd.DataFrame
     coverage: pd.DataFrame
     widths: pd.DataFrame
+    between: pd.DataFrame
     counted: str
 
 
@@ -81,7 +91,8 @@ class Cost(NamedTuple):
     Attributes
     ----------
     rows, cohorts, pools, patients : int
-        Rows that are predicted, cohorts they are about, pools that are not kept yet, and their patients.
+        Rows that are predicted, cohorts they are about, pools that are not kept yet, and their patients,
+        those who are followed twice counted twice.
     """
 
     rows: int
@@ -127,7 +138,7 @@ def check_evidence(
         Only rows of that drug.
     draws, members : int
         Draws of a card that is a range, and members of each population; of a card that is a range, each
-        draw has half the members.
+        draw has half the members, and pools have half the patients.
     replicates, pool : int
         As `predict_cohort`.
     seed : int
@@ -148,8 +159,8 @@ def check_evidence(
     Returns
     -------
     Checked
-        Written to the folder too, as `predicted.csv`, `not_predicted.csv`,
-        `coverage.csv` and `widths.csv`.
+        Written to the folder too, as `predicted.csv`, `not_predicted.csv`, `coverage.csv`, `widths.csv` and
+        `between.csv`.
 
     Raises
     ------
@@ -169,7 +180,8 @@ def check_evidence(
     facts = read_evidence(evidence, broken="list")
     broken = facts.attrs["broken"]
     chosen = select_evidence(facts, use=use, drug=drug)
-    mapped, reasons = map_rows(facts, read_rules(rules))
+    known = read_rules(rules)
+    mapped, reasons = map_rows(facts, known)
     mapped = {name: row for name, row in mapped.items() if name in set(chosen["id"])}
     missing = _missing(chosen, reasons, broken)
     if not mapped:
@@ -181,7 +193,9 @@ def check_evidence(
     ensembles = {
         name: (each(name, members=members), each(name, members=max(members // 2, 2))) for name in names
     }
-    planned = plan(cohorts, ensembles, draws=draws, replicates=replicates, pool=pool, seed=seed)
+    between = estimate_spreads(read_between(), known)
+    how = {"draws": draws, "replicates": replicates, "pool": pool, "seed": seed}
+    planned = plan(cohorts, ensembles, between=between, **how)
     model = read_model(BIOLOGY)
     keep = folder / _POOLS
     _warm(planned, model, keep, workers, advance, len(mapped), tell, say)
@@ -192,8 +206,10 @@ def check_evidence(
     sources = {name: ensembles[name][0].source for name in names}
     table = _table(found, facts, mapped, sources)
     counted, words = rows_counted(table)
-    checked = Checked(table, missing, coverage(counted), widths_of(counted), words)
+    spreads = spreads_table(between)
+    checked = Checked(table, missing, _coverages(counted), widths_of(counted), spreads, words)
     told = {TABLE: table, MISSING: missing, COVERAGE: checked.coverage, WIDTHS: checked.widths}
+    told[BETWEEN] = spreads
     for name, content in told.items():
         files.write_table(content, folder / name, index=False)
     say("done", 1.0)
@@ -222,6 +238,16 @@ def rows_counted(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return scored[scored["use"] != "calibrate"], "are scored and not fitted; none is marked to validate"
 
 
+def _coverages(counted: pd.DataFrame) -> pd.DataFrame:
+    """Coverage of comparators, then of molecules whose card is a range."""
+    found = [
+        coverage(own).assign(which=which)[["which", *_COVERED]]
+        for which in (KNOWN, RANGED)
+        if len(own := counted[counted["which"] == which])
+    ]
+    return pd.concat(found, ignore_index=True) if found else coverage(counted).assign(which=KNOWN)
+
+
 def _missing(chosen: pd.DataFrame, reasons: dict[str, str], broken: list[tuple[str, str]]) -> pd.DataFrame:
     """Say of every row that is not predicted why."""
     own = chosen[chosen["id"].isin(reasons.keys())]
@@ -246,7 +272,8 @@ def _warm(
         place = kept_at(request, model, keep)
         if not place.is_file():
             waiting.setdefault(place, request)
-    cost = Cost(rows, len(planned), len(waiting), sum(request.size for request in waiting.values()))
+    patients = sum(request.size + twins_of(request.size) for request in waiting.values())
+    cost = Cost(rows, len(planned), len(waiting), patients)
     if tell is not None:
         tell(cost)
     started = time.monotonic()
@@ -309,6 +336,7 @@ def _rows(
             "endpoint": endpoint,
             "unit": unit,  # of the endpoint: a count of patients is a share by now
             "reported": row.value,
+            "which": RANGED if is_ranged(one.cohort) else KNOWN,
             "scored": row.scored and bool(own.loc[name, "verified"]) and bool(scores),
             "notes": "; ".join(row.notes),
         }

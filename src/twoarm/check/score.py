@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from twoarm.check.cohort import scale_of_unit
+from twoarm.check.sampling import scale_of_unit
 
 LEVEL = 0.9
 """Of the interval that is printed."""
@@ -40,7 +40,8 @@ def score_row(draws: np.ndarray, weights: np.ndarray, reported: float, unit: str
 
     Notes
     -----
-    A report is printed with few digits: it counts as inside where any number that is rounded to it is. z is
+    A report is printed with few digits: it counts as inside where any number that is rounded to it is, and a
+    median that was not reached where the interval has no upper end. z is
     the normal score of the rank, and beyond the draws the distance in standard deviations, at most 4.
 
     Examples
@@ -53,10 +54,11 @@ def score_row(draws: np.ndarray, weights: np.ndarray, reported: float, unit: str
     values, share = draws[known], weights[known] / weights[known].sum()
     if not values.size:
         return {}
-    half = _half_step(reported)
+    half = _half_step(reported) if np.isfinite(reported) else 0.0
     order = np.argsort(values, kind="stable")
     values, share = values[order], share[order]
-    rank = float(share[values < reported - half].sum() + share[np.abs(values - reported) <= half].sum() / 2)
+    same = (values >= reported - half) & (values <= reported + half)
+    rank = float(share[values < reported - half].sum() + share[same].sum() / 2)
     found = {
         "predicted": _quantile(values, share, 0.5),
         "rank": rank,

@@ -32,3 +32,13 @@ class NothingToCheckError(TwoarmError, ValueError):
             f"of {rows} rows none can be predicted: {said}. At least one row must map to a population, "
             "a regimen and an endpoint. Choose other rows, or add a rule to the mapping."
         )
+
+
+class EnsembleError(TwoarmError, ValueError):
+    """Hardly any draw of a prior is a population that patients can be drawn from."""
+
+    def __init__(self, *, population: str, prior: str, drawn: int, possible: int) -> None:
+        super().__init__(
+            f'of {drawn} draws of the prior "{prior}" of {population}, {possible} are populations that patients '
+            "can be drawn from. Its ranges contradict the population's correlations or bounds. Narrow them."
+        )

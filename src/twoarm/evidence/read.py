@@ -54,6 +54,11 @@ _OTHER_UNITS = {
     "week": ("months", _WEEKS),
 } | {
     "weeks": ("months", _WEEKS),
+    "days": ("months", _WEEKS / 7),
+    "day": ("months", _WEEKS / 7),
+    "years": ("months", 12.0),
+    "fraction": ("%", 100.0),
+    "proportion": ("%", 100.0),
     "hr": ("ratio", 1.0),
     "hazard ratio": ("ratio", 1.0),
 }
@@ -70,7 +75,8 @@ def read_evidence(
         Name in the library, as ``"comparators"``, or path of a CSV file with at least the columns `NEEDED`.
     broken : {"raise", "list"}
         What becomes of a row with a cell that breaks a rule: an error, or a line in ``attrs["broken"]``. With
-        "list", a row may also lack the title of its source; it is then not verified.
+        "list", a row may also lack the title of its source; it is then not verified. A median may then be
+        "NR", not reached, which is read as infinite.
 
     Returns
     -------
@@ -245,7 +251,10 @@ def _fact(file: str, row: int, cells: dict[str, str], *, sourced: bool = True) -
     unit, factor = _OTHER_UNITS.get(cells["unit"].lower(), (cells["unit"], 1.0))
     if unit not in UNITS:
         raise cell("unit").error(f"a unit is one of {', '.join(UNITS)}")
-    value = number_of(cell("value"), low=0, high=100 if unit == "%" else np.inf, empty=True)
+    # a table that decides uses has numbers; one that is only laid beside predictions may say "not reached"
+    reached = sourced or unit != "months" or cell("value").text not in _NOT_REACHED
+    most = 100 / factor if unit == "%" else np.inf
+    value = number_of(cell("value"), low=0, high=most, empty=True) if reached else np.inf
     n = number_of(cell("n"), low=1, empty=True, whole=True)
     events = number_of(cell("events"), low=0, high=np.inf if np.isnan(n) else n, empty=True, whole=True)
     low, high = _interval(cell, value)
