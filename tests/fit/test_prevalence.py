@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from twoarm.errors import OutOfReachError, WeightTableError
@@ -47,7 +47,7 @@ def curve_at(table, weights, month, arm="a"):
     return float(fit.predict(month * MONTH))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(st.integers(0, 10**6), st.floats(-0.06, 0.06), st.floats(-0.06, 0.06))
 def test_weights_sum_to_one_meet_the_targets_and_do_not_depend_on_the_order_of_patients(seed, up, down):
     table = cohort(seed)
@@ -92,8 +92,10 @@ def test_a_curve_with_censored_patients_is_met_as_another_program_reads_it():
 
 def test_both_arms_share_the_weight_of_a_patient_and_the_farther_the_target_the_fewer_are_left():
     table, left = cohort(7, arms=("a", "b")), []
+    asked = pd.DataFrame([target("OS", 6.0, 0.55, 1.0, arm=arm) for arm in "ab"])
+    a, b = weigh_patients(table, asked).targets["before"]
     for shift in (0.0, 0.05, 0.10, 0.15):
-        rows = [target("OS", 6.0, 0.55 + shift, arm="a"), target("OS", 6.0, 0.55 - shift, arm="b")]
+        rows = [target("OS", 6.0, a + shift, arm="a"), target("OS", 6.0, b - shift, arm="b")]
         found = weigh_patients(table, pd.DataFrame(rows))
         assert len(found.weights) == 150
         left.append(found.effective)

@@ -37,8 +37,8 @@ def as_inference_data(fitted: Fitted) -> Any:
         Groups `posterior` (every draw of every chain, spread as the members are), `sample_stats` (`lp`, the
         log density by which they were drawn, up to a constant), `prior` and `prior_predictive` (the first
         ensemble and what its members gave), `posterior_predictive` (what the last one gave, simulated by the
-        trial's rules), `observed_data` (what was published). Parameters in their own units; shares of patients
-        or lesions along `reading`.
+        trial's rules), `observed_data` (what was published). Parameters in their own units; shares along
+        `reading`.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def _predictive(arviz: Any, fitted: Fitted) -> Figure:
 
 
 def _calibration(arviz: Any, ranks: pd.DataFrame) -> Figure:
-    """Ranks of truths over all parameters, less uniform ones, with the band that holds 94 % of such curves."""
+    """Ranks of truths over all parameters, less uniform ones, with a band of 94 %."""
     values = np.sort(ranks.to_numpy().ravel())
     axes = arviz.plot_ecdf(
         values, cdf=lambda x: np.clip(x, 0, 1), difference=True, confidence_bands="pointwise",

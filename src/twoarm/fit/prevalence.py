@@ -13,6 +13,7 @@ from twoarm.errors import OutOfReachError, WeightTableError
 _MONTH = 365.25 / 12
 _PASSES = 30  # of curves with censored patients, until they stay
 _SAME = 1e-6
+_COUNTED = 0.5  # of the patients that a target counts at equal weights
 _SLACK = 1e-7  # of a share
 _MET = 1e-4  # a miss by less is the end of a search, not a target out of reach
 _NEEDED = ("arm", "what", "at", "value", "tolerance")
@@ -63,7 +64,7 @@ def weigh_patients(table: pd.DataFrame, targets: pd.DataFrame) -> Prevalence:
 
     Notes
     -----
-    Maximum entropy: the weights are exp(f l) up to a factor, f what each patient adds to each target, l found
+    Maximum entropy: weights are exp(-f l) up to a factor, f what each patient adds to each target, l found
     as the minimum of a convex function. Where it has none, a linear program says how near weights can come. A
     patient censored before month m counts with the share of the others who go on to m (the Kaplan-Meier
     estimate is the one that agrees with itself in this way), found again with the new weights until nothing
@@ -92,7 +93,7 @@ def weigh_patients(table: pd.DataFrame, targets: pd.DataFrame) -> Prevalence:
     before = _shares(table, asked, patients, weights)[1]
     for _ in range(_PASSES):
         features, _ = _shares(table, asked, patients, weights)
-        new = _tilted(features, asked, len(patients))
+        new = _tilted(features, asked)
         moved, weights = float(np.abs(new - weights).sum()), new
         if moved < _SAME:
             break
@@ -116,8 +117,13 @@ def _checked(table: pd.DataFrame, targets: pd.DataFrame) -> None:
 def _shares(
     table: pd.DataFrame, asked: pd.DataFrame, patients: pd.Index, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give what each patient adds to each target (0 on average where met), and its share as weighted."""
-    features, found = np.zeros((len(patients), len(asked))), np.zeros(len(asked))
+    """Give what each patient adds above and below each target's tolerance, and its share as weighted.
+
+    Where weighted sums of all features, (patient, 3 targets), are at most 0, every target is met. The last
+    third keeps half of the patients who are counted: weights of those who are not would meet any share.
+    """
+    count = len(asked)
+    features, found = np.zeros((len(patients), 3 * count)), np.zeros(count)
     for place, target in enumerate(asked.itertuples(index=False)):
         own = table[table["arm"] == target.arm]
         row = patients.get_indexer(own["patient"])
@@ -128,9 +134,11 @@ def _shares(
             value = number if np.isnan(target.at) else np.where(np.isnan(number), np.nan, number <= target.at)
         counted = ~np.isnan(value)
         row, value = row[counted], value[counted]
-        whole = weights[row].sum()
-        found[place] = weights[row] @ value / whole if whole > 0 else np.nan
-        features[row, place] = value - target.value
+        found[place] = weights[row] @ value / max(weights[row].sum(), 1e-300)
+        features[row, place] = value - target.value - target.tolerance
+        features[row, count + place] = target.value - target.tolerance - value
+        features[:, 2 * count + place] = _COUNTED * row.size / len(patients)
+        features[row, 2 * count + place] -= 1.0
     return features, found
 
 
@@ -149,51 +157,52 @@ def _alive(own: pd.DataFrame, what: str, day: float, weights: np.ndarray) -> np.
     return np.where(time > day, 1.0, np.where(event, 0.0, np.minimum(share, 1.0)))
 
 
-def _tilted(features: np.ndarray, asked: pd.DataFrame, patients: int) -> np.ndarray:
-    """Give weights exp(features l) that meet every target, or an error that names the worst."""
-    tolerance = asked["tolerance"].to_numpy(float)
+def _tilted(features: np.ndarray, asked: pd.DataFrame) -> np.ndarray:
+    """Give weights exp(-features l) that meet every target, or an error that names the worst."""
+    sides = features.shape[1]
     scale = np.maximum(features.std(axis=0), 1e-6)
-    unit, room, k = features / scale, (tolerance + _SLACK) / scale, features.shape[1]
+    unit, room = features / scale, _SLACK / scale
 
-    def dual(both: np.ndarray) -> tuple[float, np.ndarray]:
-        tilt = unit @ (both[:k] - both[k:])
-        top = tilt.max()
-        weight = np.exp(tilt - top)
-        total = weight.sum()
-        mean = weight @ unit / total
-        value = np.log(total / patients) + top + room @ (both[:k] + both[k:])
-        return float(value), np.concatenate([mean + room, room - mean])
+    def dual(tilt: np.ndarray) -> tuple[float, np.ndarray]:
+        weight, top = _weight(-unit @ tilt)
+        return float(top + room @ tilt), room - weight @ unit
 
     found = minimize(
-        dual, np.zeros(2 * k), jac=True, method="L-BFGS-B", bounds=[(0, None)] * (2 * k),
+        dual, np.zeros(sides), jac=True, method="L-BFGS-B", bounds=[(0, None)] * sides,
         options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-13, "gtol": 1e-8},
     )  # fmt: skip
-    tilt = unit @ (found.x[:k] - found.x[k:])
-    weight = np.exp(tilt - tilt.max())
-    weight /= weight.sum()
-    if (np.abs(weight @ features) > tolerance + _MET).any():
-        _reached(features, tolerance, asked, patients)
-    return np.asarray(weight)
+    weight, _ = _weight(-unit @ found.x)
+    if (weight @ features > _MET).any():
+        _reached(features, asked)
+    return weight
 
 
-def _reached(features: np.ndarray, tolerance: np.ndarray, asked: pd.DataFrame, patients: int) -> None:
+def _weight(logs: np.ndarray) -> tuple[np.ndarray, float]:
+    """Give weights that sum to 1, and the logarithm of the mean of what they were."""
+    top = logs.max()
+    weight = np.exp(logs - top)
+    total = weight.sum()
+    return weight / total, float(top + np.log(total / logs.size))
+
+
+def _reached(features: np.ndarray, asked: pd.DataFrame) -> None:
     """Refuse targets that no weights meet: the least excess over the tolerances, by a linear program."""
-    n, k = features.shape
-    rows = np.vstack([np.c_[features.T, -np.ones(k)], np.c_[-features.T, -np.ones(k)]])
+    patients, sides = features.shape
     found = linprog(
-        np.r_[np.zeros(n), 1.0], A_ub=rows, b_ub=np.r_[tolerance, tolerance],
-        A_eq=np.r_[np.ones(n), 0.0][None], b_eq=[1.0], bounds=(0, None), method="highs",
+        np.r_[np.zeros(patients), 1.0], A_ub=np.c_[features.T, -np.ones(sides)], b_ub=np.zeros(sides),
+        A_eq=np.r_[np.ones(patients), 0.0][None], b_eq=[1.0], bounds=(0, None), method="highs",
     )  # fmt: skip
-    if found.x[-1] <= _SLACK:
+    if found.x[-1] <= _MET:
         return
-    reached = found.x[:n] @ features
-    worst = int(np.argmax(np.abs(reached) - tolerance))
-    own = asked.iloc[worst]
-    place = "" if np.isnan(own["at"]) else f" at {own['at']:g}"
+    means, count = found.x[:patients] @ features, len(asked)
+    place = int(np.argmin(found.ineqlin.marginals)) % count  # the target that is in the way
+    own = asked.iloc[place]
+    counted = features[:, 2 * count + place].min() + 1.0 - means[2 * count + place]
+    at = "" if np.isnan(own["at"]) else f" at {own['at']:g}"
     raise OutOfReachError(
-        target=f"{own['arm']} {own['what']}{place}",
+        target=f"{own['arm']} {own['what']}{at}",
         asked=float(own["value"]),
-        tolerance=float(tolerance[worst]),
-        nearest=float(own["value"] + reached[worst]),
+        tolerance=float(own["tolerance"]),
+        nearest=round(float(means[place] / max(counted, 1e-300) + own["value"] + own["tolerance"]), 6) + 0.0,
         patients=patients,
     )
