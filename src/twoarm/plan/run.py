@@ -23,7 +23,7 @@ from twoarm.model.sbml import read_model
 from twoarm.molecule import draw_cards, read_molecule
 from twoarm.patients.draw import draw_patients
 from twoarm.patients.population import Population, read_population
-from twoarm.plan.pool import LEAST, Course, Pool, follow
+from twoarm.plan.pool import LEAST, Course, Pool, follow, levels_of
 from twoarm.plan.vary import Scenario, protocol_of
 from twoarm.study import folder as files
 from twoarm.study.card import BIOLOGY, read_study
@@ -207,6 +207,8 @@ def make_pools(
 
     Raises
     ------
+    EmptyStratumError
+        If a factor of a comparison is no column of the patients, or a region that enrolls has none.
     TwoarmError
         As `draw_patients` and `run_trial`.
 
@@ -233,6 +235,7 @@ def make_pools(
         draw_patients(member.population, n=asked.size, seed=asked.seed, untreated=untreated)
         for member in asked.members[: min(members, draws)]
     ]
+    _refuse_empty(asked, people)
     limiting = asked.planned.design.escalation.limiting if asked.planned.design.escalation else None
     pools: list[Pool] = []
     kept: dict[tuple[str, int], Course] = {}
@@ -267,6 +270,19 @@ def make_pools(
         for name, table in cards.items():
             files.write_table(table, folder / "cards" / f"{name}.csv")
     return pools
+
+
+def _refuse_empty(asked: Asked, people: Sequence[pd.DataFrame]) -> None:
+    """Refuse factors and regions without patients before anybody is treated."""
+    if asked.planned.design.kind != "comparison":
+        return
+    protocol = asked.planned.protocol
+    wanted: dict[str, tuple[str, ...]] = {factor: () for factor in protocol.randomization.factors}
+    if regions := tuple(protocol.enrollment.regions):
+        wanted["region"] = regions
+    for patients in people:
+        for factor, levels in wanted.items():
+            levels_of(patients, factor, levels)
 
 
 def _chosen(name: str | Path, design: str | Path | None) -> tuple[Design, Protocol, str]:

@@ -80,10 +80,15 @@ def _tiles(own: pd.DataFrame, found: Compared) -> list[tuple[str, str, str]]:
         low, high = own.loc[name, ["low", "high"]]
         return f"{say(low)} to {say(high)} over draws" if several else ""  # type: ignore[operator]
 
-    ratio = own.loc["hazard_ratio"]
+    ratio, middle = own.loc["hazard_ratio"], middle_power(found.operating)
     whole = found.null[found.null["look"] == 0].iloc[0]
     return [
         ("Assurance" if several else "Power", percent(own.loc["power", "value"]), over("power", percent)),
+        *(
+            [("Power of the middle draw", percent(middle[0]), f"whose hazard ratio is {middle[1]:.2f}")]
+            if several
+            else []
+        ),
         (
             "Hazard ratio",
             f"{ratio['value']:.2f}",
@@ -103,12 +108,30 @@ def _tiles(own: pd.DataFrame, found: Compared) -> list[tuple[str, str, str]]:
     ]
 
 
+def middle_power(operating: pd.DataFrame) -> tuple[float, float]:
+    """Find power and hazard ratio of the draw that lies in the middle, as a plan that assumed one truth would.
+
+    Examples
+    --------
+    >>> rows = [(draw, name, 0.1 * draw) for draw in range(3) for name in ("power", "hazard_ratio")]
+    >>> table = pd.DataFrame(rows, columns=["draw", "quantity", "value"]).assign(scenario="as planned")
+    >>> middle_power(table)
+    (0.1, 0.1)
+    """
+    own = operating[operating["scenario"] == PLANNED.label]
+    wide = own.pivot(index="draw", columns="quantity", values="value").sort_values("hazard_ratio")
+    middle = wide.iloc[(len(wide) - 1) // 2]
+    return float(middle["power"]), float(middle["hazard_ratio"])
+
+
 def _power_section(own: pd.DataFrame, summary: pd.DataFrame, found: Compared, asked: Asked) -> Section:
     several = found.facts["draws"] > 1
     words = [
         "Assurance is power averaged over the draws of the molecules' cards"
         + (" and of the population's posterior" if len(asked.members) > 1 else "")
-        + f": {found.facts['draws']} draws, {found.facts['replicates']} trials each."
+        + f": {found.facts['draws']} draws, {found.facts['replicates']} trials each. A plan that takes the middle draw "
+        f"for the truth has a power of {percent(middle_power(found.operating)[0])}; assurance differs from it as far as the "
+        "draws differ from each other."
         if several
         else "Power, from one pool: neither card nor population has a range here."
     ]

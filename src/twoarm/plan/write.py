@@ -30,6 +30,7 @@ from twoarm.plan.vary import (
 from twoarm.study import folder as files
 from twoarm.trial.conduct import Advance
 from twoarm.trial.outcomes import read_outcomes
+from twoarm.trial.prescribe import prescribe
 from twoarm.trial.protocol import Protocol
 
 OPERATING, NULL, BOUNDARIES = "operating.csv", "type_one.csv", "boundaries.csv"
@@ -226,7 +227,7 @@ def _refuse(asked: Asked, scenario: Scenario) -> None:
     else:
         stages_of(planned, max(len(planned.design.baskets), 1))
     enrollment_of(planned.protocol.enrollment, scenario.values)
-    protocol_of(planned.protocol, planned.experimental, scenario)
+    prescribe(protocol_of(planned.protocol, planned.experimental, scenario))
 
 
 def _planned(asked: Asked, scenario: Scenario) -> Planned:
