@@ -157,15 +157,17 @@ def _own_values(model: Model, table: pd.DataFrame, covariates: set[str]) -> dict
     if unknown:
         raise UnknownColumnError(columns=unknown, model=model.name, known=known)
     values = {}
+    # numbers as nearly always: taken out together, which is many times faster than column by column
+    real = [name for name, kind in table.dtypes.items() if kind == np.float64 and name in known]
+    block = table[real].to_numpy() if real else np.empty((len(table), 0))
+    of_real = dict(zip(real, block.T, strict=True)) if not np.isinf(block).any() else {}
     for name in table.columns:
-        if name in known:
+        if name in of_real:
+            values[str(name)] = of_real[name]
+        elif name in known:
             given = table[name]
-            if given.dtype == np.float64:  # as nearly always, and many times faster
-                column = given.to_numpy()
-                wrong = np.flatnonzero(np.isinf(column))
-            else:
-                column = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float)
-                wrong = np.flatnonzero(np.isinf(column) | (np.isnan(column) & ~given.isna().to_numpy()))
+            column = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float)
+            wrong = np.flatnonzero(np.isinf(column) | (np.isnan(column) & ~given.isna().to_numpy()))
             if len(wrong):
                 patient, value = table.index[wrong[0]], given.iloc[wrong[0]]
                 raise SimulationInputError(
