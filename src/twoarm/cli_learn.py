@@ -24,8 +24,9 @@ def matter(
         int | None, typer.Option(help="Twins of each run; as the screen says if left out.", min=2)
     ] = None,
     trajectories: Annotated[int, typer.Option(help="Of the screening, one run a parameter each.", min=1)] = 2,
-    runs: Annotated[int, typer.Option(help="Runs in which everything varies.", min=16)] = 128,
+    runs: Annotated[int, typer.Option(help="Runs in which everything varies.", min=16)] = 256,
     kept: Annotated[int, typer.Option(help="Parameters that the emulator keeps.", min=1)] = 12,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 11,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
 ) -> None:
@@ -51,6 +52,7 @@ def matter(
                 count=trajectories,
                 runs=runs,
                 kept=kept,
+                workers=workers,
                 announce=None if quiet else note,
                 progress=progress,
             )
@@ -72,13 +74,18 @@ def update(
         str | None, typer.Option("--by", help="Update in the library, or a .toml file; by default its first.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; by default results/update-NAME.")] = None,
-    draws: Annotated[int, typer.Option(help="Draws of the card.", min=8)] = 64,
-    members: Annotated[int, typer.Option(help="Members of each population.", min=1)] = 2,
-    pool: Annotated[int, typer.Option(help="Simulated patients of each draw and member.", min=16)] = 48,
+    draws: Annotated[int, typer.Option(help="Draws of the card.", min=8)] = 128,
+    members: Annotated[
+        int, typer.Option(help="Members of each population; draws are paired with them in turn.", min=1)
+    ] = 32,
+    pool: Annotated[int, typer.Option(help="Simulated patients of each draw and population.", min=16)] = 24,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 11,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
 ) -> None:
     """Weigh the draws of a molecule's card by its reports: a posterior, kept apart from predictions.
+
+    Reports stand beside three predictions: from the card as stated, weighed by the other cohorts, by all.
+    `twoarm run STUDY --weights FOLDER` takes the weights.
 
     The cost is printed first. Simulated patients are kept: the same command goes on where it was interrupted.
 

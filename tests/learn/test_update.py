@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 from scipy.stats import binom, norm
 
-from twoarm.errors import NoSuchCohortError, OtherStudyError
+from twoarm.errors import NoSuchCohortError, NothingToLearnError, OtherStudyError
 from twoarm.evidence.read import read_evidence
 from twoarm.learn import notes_of, read_update, update_card, update_tables, write_update
 from twoarm.learn.likelihood import beta_binomial, log_rate, log_time
@@ -45,34 +45,35 @@ def test_a_median_is_normal_on_the_log():
 
 
 class Pools:
-    """Stands in for `predict_cohort`: who binds PD-1 strongly responds. Counts its calls."""
+    """Stands in for `predict_asked`: who binds PD-1 strongly responds. Notes who is paired with whom."""
 
     def __init__(self):
-        self.calls = 0
+        self.cells = []
 
-    def __call__(self, parts, protocol, cards, n, *, seed, endpoints, replicates, **rest):
-        self.calls += 1
-        table = cards["ibi363"]
-        kd = np.log10(table["pd1_arm.kd"].to_numpy())
+    def __call__(self, ask, **rest):
+        self.cells = ask.cells
+        kd = np.log10(ask.tables["ibi363"]["pd1_arm.kd"].to_numpy())
         response = expit(-1.5 * (kd + 0.3))
         rows = []
-        for draw in range(len(table)):
-            for endpoint in endpoints:
+        for draw, member in ask.cells:
+            for endpoint in ask.names:
                 share = {"ORR": 1, "ORR_any": 1, "DCR": 1.3, "TRAE_G3plus": 0.2}.get(endpoint)
                 value = 3.0 + 5 * response[draw] if share is None else 100 * min(response[draw] * share, 0.98)
                 rows += [
-                    {"draw": draw, "member": 0, "replicate": k, "arm": "first", "endpoint": endpoint}
-                    | {"value": value, "weight": 1.0}
-                    for k in range(replicates)
+                    {"draw": draw, "member": member, "replicate": k, "arm": "first", "endpoint": endpoint}
+                    | dict.fromkeys(("value", "plain", "free"), value)
+                    for k in range(ask.replicates)
                 ]
-        return pd.DataFrame(rows)
+        table = pd.DataFrame(rows)
+        table.attrs = {"units": {name: "months" if name[0] == "m" else "%" for name in ask.names}}
+        return table
 
 
 @pytest.fixture(scope="module")
 def pools():
     stand_in = Pools()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("twoarm.learn.update.predict_cohort", stand_in)
+        patch.setattr("twoarm.learn.seen.predict_asked", stand_in)
         yield stand_in
 
 
@@ -84,7 +85,7 @@ def asked(pools, tmp_path_factory):
 
 
 def ask(folder, **more):
-    return update_card("ibi363", folder, **({"draws": 64, "members": 1, "pool": 48, "seed": 3} | more))
+    return update_card("ibi363", folder, **({"draws": 64, "members": 4, "pool": 48, "seed": 3} | more))
 
 
 def test_reports_choose_the_draws_that_respond(asked):
@@ -95,7 +96,9 @@ def test_reports_choose_the_draws_that_respond(asked):
     assert fields["chance"].idxmin() == "pd1_arm.kd"
     assert (fields["chance"] > 0.05).sum() >= 8
     told = found.predictions.set_index("row")
-    assert told.loc["C039", "middle"] > told.loc["C039", "prior"]
+    for basis in ("all", "others"):
+        assert told.loc["C039", f"{basis}_predicted"] > told.loc["C039", "stated_predicted"]
+    assert not told.loc["C035", "scored"]
     assert found.weights["weight"].sum() == pytest.approx(1)
 
 
@@ -111,7 +114,7 @@ def test_superseded_cuts_are_shown_and_do_not_weigh(asked, tmp_path):
     last = update.cohorts[0].model_copy(update={"cuts": update.cohorts[0].cuts[-1:]})
     alone = update.model_copy(update={"cohorts": (last, *update.cohorts[1:])})
     whole = asked[1]
-    short = update_card(alone, tmp_path / "short", draws=64, members=1, pool=48, seed=3)
+    short = update_card(alone, tmp_path / "short", draws=64, members=4, pool=48, seed=3)
     assert whole.weights["weight"].to_numpy() == pytest.approx(short.weights["weight"].to_numpy())
     assert len(whole.looks) > len(short.looks)
 
@@ -157,7 +160,7 @@ def test_an_unknown_cohort_is_refused(tmp_path):
 def test_the_library_update_names_rows_that_exist_and_no_row_twice():
     update = read_update("ibi363")
     facts = read_evidence(list(update.evidence)).set_index("id")
-    last = [name for each in update.cohorts for name in each.cuts[-1]]
+    last = [name for each in update.cohorts if each.weighs for name in each.cuts[-1]]
     assert len(set(last)) == len(last)
     assert set(last) <= set(facts.index)
     assert facts.loc[last, "verified"].all()
@@ -171,3 +174,49 @@ def test_words_say_what_moved_and_what_is_missed(asked):
     assert "pd1_arm.kd" in words
     assert "draws are left in effect" in words
     assert len(update_tables(found, update)) == 3
+
+
+def test_a_draw_has_one_member_and_members_take_turns(asked, pools):
+    assert [member for _, member in pools.cells[:6]] == [0, 1, 2, 3, 0, 1]
+    assert len(pools.cells) == 64
+
+
+def test_a_cohort_that_is_only_watched_weighs_nothing(asked, tmp_path):
+    update = read_update("ibi363")
+    weighing = [each.name for each in update.cohorts if each.weighs]
+    alone = ask(tmp_path / "out", cohorts=weighing)
+    assert "squamous_low" not in weighing
+    assert alone.weights["weight"].to_numpy() == pytest.approx(asked[1].weights["weight"].to_numpy())
+    assert "squamous_low" not in set(asked[1].looks["cohort"])
+    with pytest.raises(NothingToLearnError):
+        ask(tmp_path / "watched", cohorts=["squamous_low"])
+
+
+def test_what_others_say_leaves_the_own_cohort_out(asked, tmp_path):
+    """Of two cohorts, the others are the second alone."""
+    both = ask(tmp_path / "both", cohorts=["squamous_3", "melanoma_naive"]).predictions.set_index("row")
+    second = ask(tmp_path / "second", cohorts=["melanoma_naive", "squamous_low"]).weights["weight"].to_numpy()
+    whole = asked[1].weights
+    response = 100 * expit(-1.5 * (np.log10(whole["pd1_arm.kd"].to_numpy()) + 0.3))
+    order = np.argsort(response)
+    middle = response[order][np.searchsorted(np.cumsum(second[order]), 0.5)]
+    assert both.loc["C039", "others_predicted"] == pytest.approx(middle, rel=0.02)
+
+
+def test_what_is_a_function_of_the_card_survives_the_emulator(asked):
+    found = asked[1].emulated
+    told = found.fields.set_index("field")
+    assert found.explained > 0.9
+    assert told.loc["pd1_arm.kd", "shift"] < -0.3
+    assert told["shift"].abs().idxmax() == "pd1_arm.kd"
+    assert told.drop(index="pd1_arm.kd")["shift"].abs().median() < 0.1
+    assert found.effective > 500
+
+
+def test_the_error_of_few_patients_widens_a_median():
+    simulated = np.exp(np.random.default_rng(1).normal(1.0, 0.3, 4000))
+    alone = log_time(9.3, simulated, 0.4)
+    as_large = log_time(9.3, simulated, 0.4, ratio=1.0)
+    spread = np.hypot(np.log(simulated).std() * np.sqrt(2), 0.4)
+    assert as_large == pytest.approx(norm.logpdf(np.log(9.3), np.log(simulated).mean(), spread), abs=1e-9)
+    assert as_large > alone

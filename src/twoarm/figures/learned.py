@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .style import EXPERIMENTAL, FULL_WIDTH, INK, MUTED, RULE, new_figure, shorten, styled, tint
+from .style import CONTROL, EXPERIMENTAL, FULL_WIDTH, INK, MUTED, RULE, new_figure, shorten, styled, tint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_BASES = {"stated": MUTED, "others": CONTROL, "all": EXPERIMENTAL}
 _LARGEST = 150.0  # area of a dot with a tenth of all weight
 
 
@@ -29,7 +30,8 @@ def learned(
         ``field``, ``label``, ``prior_low prior prior_high low middle high`` (places, 0 to 1), ``told`` (words
         on the right); in the order to show.
     predictions : pandas.DataFrame
-        ``label``, ``unit``, ``reported``, ``prior_low prior prior_high low middle high``.
+        ``label``, ``unit``, ``reported``, and ``predicted low high`` after ``stated_``, ``others_`` and
+        ``all_``: as stated, weighed by the other cohorts (NaN where there is none), by all.
     width : float
         Inch.
 
@@ -39,8 +41,8 @@ def learned(
     """
     rows, below = len(fields), len(predictions)
     with styled():
-        figure = new_figure(width, 1.1 + 0.36 * rows + 0.42 * below + 0.7)
-        upper, lower = figure.subplots(2, 1, height_ratios=[rows + 1, 1.2 * below + 1])
+        figure = new_figure(width, 1.1 + 0.36 * rows + 0.52 * below + 0.7)
+        upper, lower = figure.subplots(2, 1, height_ratios=[rows + 1, 1.5 * below + 1])
         _draw_fields(upper, draws, fields)
         _draw_predictions(lower, predictions)
     return figure
@@ -78,17 +80,17 @@ def _draw_fields(axes: Axes, draws: pd.DataFrame, fields: pd.DataFrame) -> None:
 
 def _draw_predictions(axes: Axes, predictions: pd.DataFrame) -> None:
     """Rates and months on one axis, each scaled by what is largest of it."""
-    largest = predictions[["prior_high", "high", "reported"]].max(axis=1)
+    largest = predictions[["stated_high", "all_high", "reported"]].replace(np.inf, np.nan).max(axis=1)
     scale = np.where(predictions["unit"] == "%", 100.0, np.maximum(largest, 1e-9) * 1.05)
     for row, said in enumerate(predictions.to_dict("records")):
-        for offset, names, color in (
-            (-0.2, ("prior_low", "prior", "prior_high"), MUTED),
-            (0.1, ("low", "middle", "high"), EXPERIMENTAL),
-        ):
+        for offset, (basis, color) in zip((-0.24, 0.0, 0.24), _BASES.items(), strict=True):
+            names = (f"{basis}_low", f"{basis}_predicted", f"{basis}_high")
             low, middle, high = (min(float(said[name]) / scale[row], 1.0) for name in names)
+            if np.isnan(middle):
+                continue
             axes.hlines(row + offset, low, high, color=color, linewidth=2.0)
             axes.plot([middle], [row + offset], "|", color=color, markersize=8)
-        axes.plot([said["reported"] / scale[row]], [row - 0.05], "D", color=INK, markersize=5)
+        axes.plot([said["reported"] / scale[row]], [row], "D", color=INK, markersize=4.5)
         unit = "%" if said["unit"] == "%" else " months"
         axes.text(1.03, row, f"reported {said['reported']:.3g}{unit}", va="center", fontsize=7.5, color=MUTED)
     axes.set_yticks(range(len(predictions)), [shorten(label, 44) for label in predictions["label"]])
@@ -100,5 +102,7 @@ def _draw_predictions(axes: Axes, predictions: pd.DataFrame) -> None:
     axes.grid(visible=False, axis="y")
     axes.axvline(1.0, color=RULE, linewidth=0.6)
     axes.set_xlabel(
-        "Cohorts of the reported size: predicted before and after, diamonds as reported", loc="left"
+        "Cohorts of the reported size, 90 %: gray as stated, orange weighed by the other cohorts,\n"
+        "teal weighed by all; diamonds as reported",
+        loc="left",
     )

@@ -48,7 +48,7 @@ def log_rate(events: float, n: float, share: float, patients: float, doubt: floa
     return float(logsumexp(log + _LOG_WEIGHTS[None, :]) - np.log(len(_LEVELS)))
 
 
-def log_time(reported: float, simulated: np.ndarray, doubt: float) -> float:
+def log_time(reported: float, simulated: np.ndarray, doubt: float, *, ratio: float = 0.0) -> float:
     """Log density of a reported median under simulated ones, on the log of time.
 
     Parameters
@@ -56,9 +56,12 @@ def log_time(reported: float, simulated: np.ndarray, doubt: float) -> float:
     reported : float
         As reported.
     simulated : (cohort,) float array
-        Medians of simulated cohorts of the same size; infinite where not reached.
+        Medians of simulated cohorts; infinite where not reached.
     doubt : float
         Standard deviation of the log of the truth about the model's.
+    ratio : float
+        Where simulated cohorts are all there is, drawn anew: their size over that of the reported one. Their
+        spread is then their own error, and the reported cohort has so many times its variance.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def log_time(reported: float, simulated: np.ndarray, doubt: float) -> float:
     if not len(reached):
         return -np.inf
     logs = np.log(reached)
-    variance = float(logs.var()) + doubt**2
+    variance = float(logs.var()) * (1 + ratio) + doubt**2
     share = np.log(len(reached) / len(simulated))
     return float(
         share - 0.5 * np.log(2 * np.pi * variance) - (np.log(reported) - logs.mean()) ** 2 / (2 * variance)

@@ -14,19 +14,17 @@ import pandas as pd
 from scipy.stats import qmc
 
 from twoarm import __version__, catalog, chance
-from twoarm.errors import FewRunsError, WrongGroupError
+from twoarm.errors import FewRunsError
 from twoarm.learn.emulator import Emulator, emulate, predict
 from twoarm.learn.indices import elementary_effects, trajectories, variance_shares
-from twoarm.learn.runs import ENDPOINTS, Lab, run_all
-from twoarm.learn.screen import Measurement, Screen, read_screen
-from twoarm.learn.unknowns import GROUPS, Group, Known, Unknown, matching, molecules_of, unknowns_of
+from twoarm.learn.lab import Lab, Recipe, lab_of
+from twoarm.learn.runs import ENDPOINTS, run_all, run_at
+from twoarm.learn.screen import Measurement, Screen
+from twoarm.learn.unknowns import GROUPS, Unknown, matching
 from twoarm.learn.worth import worth_of
-from twoarm.model.sbml import read_model
-from twoarm.patients.population import read_population
 from twoarm.study import folder as files
-from twoarm.study.card import read_study
+from twoarm.study.whom import Which, files_of, in_words
 from twoarm.trial.conduct import Advance
-from twoarm.trial.outcomes import outcomes_text
 
 Progress = Callable[[str, float], None]
 _FEWEST = 16  # runs below which nothing is emulated
@@ -72,8 +70,10 @@ def what_matters(
     screen: Screen | str | Path = "trial",
     patients: int | None = None,
     count: int = 2,
-    runs: int = 128,
+    runs: int = 256,
     kept: int = 12,
+    populations: Which | None = None,
+    workers: int = 1,
     announce: Callable[[str], None] | None = None,
     progress: Progress | None = None,
     advance: Advance | None = None,
@@ -100,6 +100,11 @@ def what_matters(
         Runs in which everything varies.
     kept : int
         Unknowns of the emulator: the largest of the screening, beside those that a measurement names.
+    populations : {"frozen", "prior"}, optional
+        The population as fitted and frozen, what was fitted spread over its posterior, or the file as it
+        stands; left out, frozen where there is one.
+    workers : int
+        Processes.
     announce : callable, optional
         Told the cost before the runs begin.
     progress : callable, optional
@@ -141,64 +146,38 @@ def what_matters(
     >>> found.worth.sort_values("share").tail(1)  # doctest: +SKIP
     """
     say = progress or (lambda step, share: None)
-    lab, places = _lab(study, groups, screen, patients, seed, advance)
+    recipe = Recipe(study, tuple(groups), screen, patients, seed, populations)
+    lab = lab_of(recipe, advance)
     names = [unknown.name for unknown in lab.unknowns]
     walk = pd.DataFrame(trajectories(names, count, seed), columns=names)
     cloud = _cloud(names, runs, seed)
     folder = Path(folder)
-    files.claim(folder, _plan(study, groups, lab, places, seed, count, runs))
-    began = time.perf_counter()
-    nominal = run_all(lab, pd.DataFrame({name: [0.5] for name in names}), folder, "middle", say, (0.0, 0.0))
-    each = time.perf_counter() - began
+    files.claim(folder, _plan(recipe, lab, count, runs))
+    middle = pd.DataFrame([{each.name: each.middle for each in lab.unknowns}])
+    crew = workers if advance is None else 1
+    each, nominal = _middle(lab, recipe, middle, folder)
     total = len(walk) + len(cloud)
     if announce is not None:
         announce(
             f"{len(names)} unknowns; {len(walk)} runs to screen and {len(cloud)} to emulate, "
-            f"{lab.screen.patients} twins each; about {total * each / 60:.0f} min if each takes what the "
-            f"first did ({each:.1f} s)"
+            f"{lab.screen.patients} twins each; about {total * each / 60 / crew:.0f} min if each takes what "
+            f"one did ({each:.1f} s), {crew} at a time"
         )
     part = len(walk) / total
-    walked = run_all(lab, walk, folder, "screening", say, (0.0, part))
-    clouded = run_all(lab, cloud, folder, "emulation", say, (part, 1.0))
+    walked = run_all(lab, recipe, walk, folder, "screening", say, (0.0, part), crew)
+    clouded = run_all(lab, recipe, cloud, folder, "emulation", say, (part, 1.0), crew)
     say("splitting the variance", 1.0)
     return _judged(lab, names, walk, walked, cloud, clouded, nominal, kept, seed)
 
 
-def _lab(
-    study: str | Path,
-    groups: Sequence[str],
-    screen: Screen | str | Path,
-    patients: int | None,
-    seed: int,
-    advance: Advance | None,
-) -> tuple[Lab, dict[str, Path]]:
-    """Everything a run needs, and where it was read."""
-    chosen: list[Group] = []
-    for name in groups:
-        if name not in GROUPS:
-            raise WrongGroupError(group=name, known=GROUPS)
-        chosen.append(name)
-    asked = screen if isinstance(screen, Screen) else read_screen(screen)
-    if patients is not None:
-        asked = asked.model_copy(update={"patients": patients})
-    card, protocol = read_study(study)
-    places = {
-        "biology": catalog.find("biology", card.model),
-        "population": catalog.find("populations", str(protocol.population)),
-        "clinic": catalog.find("outcomes", str(protocol.outcomes)),
-    }
-    known = Known(
-        protocol=protocol,
-        molecules=molecules_of(protocol),
-        model=read_model(card.model),
-        biology=card.model,
-        population=read_population(str(protocol.population)),
-        clinic=outcomes_text(places["clinic"]),
-        doubt=asked.population,
-    )
-    readings = tuple(each for measurement in asked.measurements for each in measurement.readings)
-    unknowns = unknowns_of(known, chosen)
-    return Lab(known, unknowns, asked, tuple(dict.fromkeys(readings)), seed, advance), places
+def _middle(lab: Lab, recipe: Recipe, point: pd.DataFrame, folder: Path) -> tuple[float, pd.DataFrame]:
+    """Run the library's own values, and say how long a run takes once everything is compiled."""
+    quiet: Progress = lambda step, share: None  # noqa: E731
+    nominal = run_all(lab, recipe, point, folder, "middle", quiet, (0.0, 0.0))
+    began = time.perf_counter()
+    if not (folder / "runs" / "screening-0000.json").is_file():
+        run_at(lab, point.iloc[0].to_dict(), kept_control={})
+    return time.perf_counter() - began, nominal
 
 
 def _cloud(names: Sequence[str], runs: int, seed: int) -> pd.DataFrame:
@@ -208,26 +187,26 @@ def _cloud(names: Sequence[str], runs: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(points, columns=list(names))
 
 
-def _plan(
-    study: str | Path,
-    groups: Sequence[str],
-    lab: Lab,
-    places: dict[str, Path],
-    seed: int,
-    count: int,
-    runs: int,
-) -> dict[str, Any]:
+def _plan(recipe: Recipe, lab: Lab, count: int, runs: int) -> dict[str, Any]:
+    link, population = files_of(lab.said, lab.known.protocol)
+    frozen = lab.known.frozen
+    fitted = {} if frozen is None else {"posterior": str(frozen.record["files"]["ensemble.csv"])}
     return {
-        "matter": str(study),
-        "groups": list(groups),
+        "matter": str(recipe.study),
+        "groups": list(recipe.groups),
         "screen": lab.screen.model_dump(mode="json"),
         "patients": lab.screen.patients,
-        "seed": seed,
+        "seed": recipe.seed,
         "trajectories": count,
         "runs": runs,
+        "populations": lab.said,
+        "whose": in_words(lab.said),
         "digests": {
             "model": lab.known.model.digest,
-            **{name: catalog.digest(path) for name, path in places.items()},
+            "biology": catalog.digest(catalog.find("biology", lab.known.biology)),
+            "population": catalog.digest(population),
+            "clinic": catalog.digest(link),
+            **fitted,
             **{name: molecule.digest for name, molecule in lab.known.molecules.items()},
         },
         "versions": {"twoarm": __version__, **{name: version(name) for name in ("numpy", "scipy", "salib")}},

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from twoarm.engine.simulate import simulate
-from twoarm.learn.screen import Reading, Screen
-from twoarm.learn.unknowns import Known, Unknown, setting_at
+from twoarm.learn.lab import Lab, Recipe, lab_of
+from twoarm.learn.screen import Reading
+from twoarm.learn.unknowns import Setting, setting_at
 from twoarm.patients.draw import draw_patients
 from twoarm.study import folder as files
-from twoarm.trial.conduct import Advance, Trial, run_trial
+from twoarm.study.lean import advance_lean, lean_model
+from twoarm.trial.conduct import Trial, run_trial
 from twoarm.trial.cutoff import cut
+from twoarm.trial.protocol import Protocol
 from twoarm.trial.ranks import hazard_ratios, risk_sets
 
 RTOL = 1e-4  # of the engine: a tenth of a percent of a diameter, below a reader's step of 1 mm
@@ -31,17 +34,6 @@ ENDPOINTS: Mapping[str, str] = {
 
 _LARGEST = 100.0  # percent; a tumor that only grows counts as so much
 _MOST_FAILED = 0.2  # share of twins whose integration may fail before a run is left out
-
-
-class Lab(NamedTuple):
-    """Everything a run needs but the point."""
-
-    known: Known
-    unknowns: Sequence[Unknown]
-    screen: Screen
-    readings: tuple[Reading, ...]
-    seed: int
-    advance: Advance | None = None
 
 
 def run_at(
@@ -74,35 +66,48 @@ def run_at(
     people.attrs = {"covariates": covariates}
     plan = lab.known.protocol.follow_up.model_copy(update={"horizon": lab.screen.horizon, "events": None})
     protocol = lab.known.protocol.model_copy(update={"follow_up": plan})
-    conduct = partial(
-        run_trial,
-        lab.known.model,
-        protocol,
-        people,
-        seed=lab.seed,
-        outcomes=setting.outcomes,
-        draws=setting.cards,
-        advance=lab.advance or partial(simulate, rtol=RTOL, workers=1),
-    )
     arms = list(protocol.arms)
-    drug = conduct(assignment=pd.Series(arms[0], index=people.index))
+    conduct = partial(_conduct, lab, protocol, people, setting)
+    drug = conduct(arms[0])
     control = None
     if len(arms) > 1:
         key = tuple(point[each.name] for each in lab.unknowns if each.group != "card" and each.name in point)
         if key not in kept_control:
             kept_control.clear()
-            kept_control[key] = conduct(assignment=pd.Series(arms[-1], index=people.index))
+            kept_control[key] = conduct(arms[-1])
         control = kept_control[key]
     return _answers(drug, control) | _readings(drug, lab.readings)
 
 
+def _conduct(lab: Lab, protocol: Protocol, people: pd.DataFrame, setting: Setting, arm: str) -> Trial:
+    """Give all twins one arm; the biology leaves out what never moves where nothing more is read off it."""
+    model, engine = lab.known.model, lab.advance
+    if engine is None:
+        read_off = bool(lab.readings) and arm == next(iter(protocol.arms))
+        if not read_off:
+            model = lean_model(model, people, protocol, arm, setting.outcomes, setting.cards)
+        engine = advance_lean(RTOL, model)
+    return run_trial(
+        model,
+        protocol,
+        people,
+        seed=lab.seed,
+        outcomes=setting.outcomes,
+        assignment=pd.Series(arm, index=people.index),
+        draws=setting.cards,
+        advance=engine,
+    )
+
+
 def run_all(
     lab: Lab,
+    recipe: Recipe,
     points: pd.DataFrame,
     folder: Path,
     stage: str,
     progress: Callable[[str, float], None],
     share: tuple[float, float] = (0.0, 1.0),
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Conduct a run at every point, each kept in the folder as it ends.
 
@@ -110,6 +115,8 @@ def run_all(
     ----------
     lab : Lab
         What is run.
+    recipe : Recipe
+        What the lab was made of, for other processes.
     points : DataFrame
         A row a run, a column an unknown, between 0 and 1.
     folder : Path
@@ -120,28 +127,69 @@ def run_all(
         Told the step and the share done.
     share : tuple of float
         From where to where this stage goes.
+    workers : int
+        Processes.
 
     Returns
     -------
     DataFrame
         A row a run: what `run_at` gives.
     """
-    found: list[dict[str, float]] = []
+    rows = [{str(key): value for key, value in row.items()} for row in points.to_dict("records")]
+    places = [folder / "runs" / f"{stage}-{number:04d}.json" for number in range(len(rows))]
+    waiting = [number for number, place in enumerate(places) if not place.is_file()]
+    done = len(rows) - len(waiting)
+    blocks = [waiting[at : at + _BLOCK] for at in range(0, len(waiting), _BLOCK)]
+    jobs = [([rows[number] for number in block], [places[number] for number in block]) for block in blocks]
+    for finished in _each(lab, recipe, jobs, workers):
+        done += finished
+        progress(f"{stage}, run {done} of {len(rows)}", share[0] + (share[1] - share[0]) * done / len(rows))
+    found = [files.read_record(place) for place in places]
+    told = [{key: np.nan if value is None else value for key, value in said.items()} for said in found]
+    return pd.DataFrame(told, index=points.index)
+
+
+_Job = tuple[list[dict[str, float]], list[Path]]
+_BLOCK = 8  # runs that follow one another in a process: control arms are used again
+
+
+def _each(lab: Lab, recipe: Recipe, jobs: Sequence[_Job], workers: int) -> Iterator[int]:
+    """Conduct blocks of runs, here or in processes; yields how many ended."""
+    if workers < 2 or lab.advance is not None or len(jobs) < 2:
+        control: dict[tuple[float, ...], Trial] = {}
+        for rows, places in jobs:
+            for row, place in zip(rows, places, strict=True):
+                _keep(lab, row, place, control)
+                yield 1
+        return
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_open, initargs=(recipe,)
+    ) as crew:
+        try:
+            for ended in as_completed([crew.submit(_block, job) for job in jobs]):
+                yield ended.result()
+        finally:
+            crew.shutdown(cancel_futures=True)
+
+
+_OPENED: list[Lab] = []
+
+
+def _open(recipe: Recipe) -> None:
+    _OPENED.append(lab_of(recipe))
+
+
+def _block(job: _Job) -> int:
     control: dict[tuple[float, ...], Trial] = {}
-    for number, row in enumerate(points.to_dict("records")):
-        place = folder / "runs" / f"{stage}-{number:04d}.json"
-        if place.is_file():
-            said = {
-                key: np.nan if value is None else value for key, value in files.read_record(place).items()
-            }
-        else:
-            said = run_at(lab, {str(key): value for key, value in row.items()}, kept_control=control)
-            plain = {key: None if np.isnan(value) else value for key, value in said.items()}
-            files.write_record(plain, place)
-        found.append(said)
-        done = share[0] + (share[1] - share[0]) * (number + 1) / len(points)
-        progress(f"{stage}, run {number + 1} of {len(points)}", done)
-    return pd.DataFrame(found, index=points.index)
+    for row, place in zip(*job, strict=True):
+        _keep(_OPENED[0], row, place, control)
+    return len(job[0])
+
+
+def _keep(lab: Lab, row: dict[str, float], place: Path, control: dict[tuple[float, ...], Trial]) -> None:
+    """Conduct one run and write what it gives."""
+    said = run_at(lab, row, kept_control=control)
+    files.write_record({key: None if np.isnan(value) else value for key, value in said.items()}, place)
 
 
 def _answers(drug: Trial, control: Trial | None) -> dict[str, float]:

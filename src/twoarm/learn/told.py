@@ -34,6 +34,7 @@ def matter_tables(found: Matters) -> dict[str, pd.DataFrame]:
         By title: how far the emulator can be believed; the largest parameters of each endpoint; measurements.
     """
     tables = {"How well the emulator predicts runs it has not seen": _quality(found)}
+    tables["Share of the variance by group (Sobol, alone)"] = _groups(found)
     for endpoint in found.quality["endpoint"]:
         tables[f"What moves it: {ENDPOINTS[endpoint]}"] = _movers(found, endpoint)
     if len(found.worth):
@@ -97,10 +98,13 @@ def notes_of(found: Matters, patients: int) -> list[str]:
     list of str
         Sentences.
     """
+    fitted = int((found.unknowns["scale"] == "posterior").sum())
     return [
         f"Each run is a small trial: {patients} twins in both arms, the same ranks and the same chance in "
         "every run. Differences are those of the parameters; the level of an endpoint is a small cohort's.",
-        f"{len(found.unknowns)} numbers vary over the ranges their files state, all at once in the runs that "
+        f"{len(found.unknowns)} numbers vary over the ranges their files state"
+        + (f", {fitted} of them over their posterior from the fit" if fitted else "")
+        + ", all at once in the runs that "
         "the emulator goes through. Those it has no argument for are its noise; shares are of all variance.",
         "A measurement's share is what knowing it, with its error, is expected to take away from the "
         "variance of the prediction, with a 95 % interval of the regression.",
@@ -114,7 +118,7 @@ def _quality(found: Matters) -> pd.DataFrame:
             "endpoint": table["endpoint"].map(ENDPOINTS),
             "runs": table["runs"].astype(str),
             "failed": table["failed"].astype(str),
-            "in the middle of all ranges": table["nominal"].map("{:.3g}".format),
+            "with the library's own values": table["nominal"].map("{:.3g}".format),
             "mean over runs": table["mean"].map("{:.3g}".format),
             "sd over runs": table["sd"].map("{:.3g}".format),
             "variance predicted, left out one by one": [
@@ -122,6 +126,20 @@ def _quality(found: Matters) -> pd.DataFrame:
             ],
         }
     )
+
+
+def _groups(found: Matters) -> pd.DataFrame:
+    """Sum up shares by where the numbers stand; what is left is noise of unnamed numbers and of chance."""
+    groups = found.unknowns.set_index("name")["group"]
+    table = found.shares.assign(
+        group=found.shares["name"].map(groups), first=found.shares["first"].clip(lower=0)
+    )
+    wide = table.pivot_table(index="endpoint", columns="group", values="first", aggfunc="sum", sort=False)
+    wide = wide.reindex(found.quality["endpoint"]).fillna(0.0)
+    told = {"endpoint": [ENDPOINTS[name] for name in wide.index]}
+    told |= {str(group): [_percent(share) for share in wide[group]] for group in wide.columns}
+    told["together, or not predicted"] = [_percent(1 - share) for share in wide.sum(axis=1)]
+    return pd.DataFrame(told)
 
 
 def _labels(found: Matters) -> dict[str, str]:
@@ -181,6 +199,7 @@ def _worth(found: Matters) -> pd.DataFrame:
 def _page(found: Matters, drawings: Mapping[str, str], plan: Mapping[str, object]) -> Page:
     tables = matter_tables(found)
     names = list(tables)
+    groups = {names[1]: tables[names[1]]}
     movers = {name: tables[name] for name in names if name.startswith("What moves")}
     shares = {name: tables[name] for name in names if name.startswith("Share of the variance")}
     tornado = Picture(
@@ -201,10 +220,10 @@ def _page(found: Matters, drawings: Mapping[str, str], plan: Mapping[str, object
             Section(
                 "belief",
                 "How far to believe it",
-                notes_of(found, patients),
+                [*notes_of(found, patients), f"Patients: {plan.get('whose', '')}."],
                 tables=as_tables({names[0]: tables[names[0]]}),
             ),
-            Section("parameters", "Parameters", pictures=[tornado], tables=as_tables(movers)),
+            Section("parameters", "Parameters", pictures=[tornado], tables=as_tables(groups | movers)),
             Section("measurements", "Measurements", pictures=[worth], tables=as_tables(shares)),
         ],
         provenance={key: str(value) for key, value in plan.items()},

@@ -17,6 +17,9 @@ from twoarm.bibliography import ASSUMED
 from twoarm.card import Entry
 from twoarm.entries import read_numbers, read_values
 from twoarm.errors import NoUnknownError
+from twoarm.frozen import Frozen
+from twoarm.frozen.read import with_fields
+from twoarm.learn.posterior import at_quantile, fitted_places, group_of, place_of, ties_of, values_at
 from twoarm.learn.screen import Doubt
 from twoarm.model import Model
 from twoarm.molecule import Molecule, read_molecule
@@ -30,7 +33,7 @@ from twoarm.trial.protocol import Protocol
 
 Group = Literal["card", "biology", "population", "clinic"]
 GROUPS: tuple[Group, ...] = ("card", "biology", "population", "clinic")
-Scale = Literal["linear", "log", "choice", "shift"]
+Scale = Literal["linear", "log", "choice", "shift", "posterior"]
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(.*)")
 _UNSURE = (LogNormal, LogitNormal, Normal)
 
@@ -47,11 +50,12 @@ class Unknown(NamedTuple):
     place : str
         What it is called there.
     low, high : float
-        Ends of its range in `unit`; of a shift, standard deviations between patients.
+        Ends of its range in `unit`; of a shift, standard deviations between patients; of what was fitted, 5
+        and 95 % of its posterior.
     unit, source, note : str
         As its file says.
-    scale : {"linear", "log", "choice", "shift"}
-        On which [0, 1] is spread over the range.
+    scale : {"linear", "log", "choice", "shift", "posterior"}
+        On which [0, 1] is spread over the range; of a posterior it is the quantile.
     middle : float
         Where between 0 and 1 the library's own value lies.
     """
@@ -68,8 +72,8 @@ class Unknown(NamedTuple):
     middle: float
 
     def at(self, u: float) -> float:
-        """Value at a point of [0, 1]; of a choice, the point itself."""
-        if self.scale == "choice":
+        """Value at a point of [0, 1]; of a choice or a quantile, the point itself."""
+        if self.scale in ("choice", "posterior"):
             return u
         if self.scale == "log":
             return float(self.low * (self.high / self.low) ** u)
@@ -78,6 +82,8 @@ class Unknown(NamedTuple):
     @property
     def logs(self) -> float:
         """Width of the range in natural logs, or in the unit of a linear one."""
+        if self.scale == "posterior":  # 5 to 95 % of it lie between the ends
+            return float(np.log(self.high / self.low)) / 0.9 if self.low > 0 else (self.high - self.low) / 0.9
         return float(np.log(self.high / self.low)) if self.scale == "log" else self.high - self.low
 
 
@@ -91,7 +97,7 @@ class Setting(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The files that unknowns stand in; `clinic` is the text of the clinical link."""
+    """The files that unknowns stand in; `clinic` is the text of the clinical link, `frozen` the fit."""
 
     protocol: Protocol
     molecules: dict[str, Molecule]
@@ -100,6 +106,7 @@ class Known(NamedTuple):
     population: Population
     clinic: Mapping[str, Any]
     doubt: Doubt
+    frozen: Frozen | None = None
 
 
 def unknowns_of(known: Known, groups: Sequence[Group] = GROUPS) -> list[Unknown]:
@@ -117,7 +124,8 @@ def unknowns_of(known: Known, groups: Sequence[Group] = GROUPS) -> list[Unknown]
     list of Unknown
         Entries of the cards that are ranges or choices; numbers of the biology with a range that neither card
         nor population sets; entries of the population whose typical value may be off, and shares with a
-        range; entries of the clinical link with a range.
+        range; entries of the clinical link with a range. What a fit has settled is spread over its posterior
+        instead, fields that are one parameter of the fit together.
 
     Raises
     ------
@@ -153,8 +161,9 @@ def setting_at(known: Known, unknowns: Sequence[Unknown], point: Mapping[str, fl
     parameters: dict[str, float] = {}
     shifts: dict[str, float] = {}
     links: dict[str, float] = {}
+    population, clinic = _fitted(known, unknowns, point)
     for unknown in unknowns:
-        if unknown.name not in point:
+        if unknown.name not in point or unknown.scale == "posterior":
             continue
         value = unknown.at(float(point[unknown.name]))
         if unknown.group == "card":
@@ -167,9 +176,40 @@ def setting_at(known: Known, unknowns: Sequence[Unknown], point: Mapping[str, fl
     return Setting(
         cards=cards,
         parameters=parameters,
-        population=shifted(known.population, shifts),
-        outcomes=_linked(known.clinic, links),
+        population=shifted(population, shifts),
+        outcomes=_linked(clinic, links),
     )
+
+
+def _fitted(
+    known: Known, unknowns: Sequence[Unknown], point: Mapping[str, float]
+) -> tuple[Population, Mapping[str, Any]]:
+    """Give population and clinical link with what was fitted at its quantiles."""
+    asked = {each.name for each in unknowns if each.scale == "posterior" and each.name in point}
+    if known.frozen is None or not asked:
+        return known.population, known.clinic
+    ties = {_name_of(tie): tie for tie in ties_of(known.frozen)}
+    values = values_at(known.frozen, {name: ties[name] for name in asked}, point)
+    texts = with_fields(known.frozen.texts, values)
+    return Population.model_validate(texts.population), texts.outcomes
+
+
+def _name_of(tie: tuple[str, ...]) -> str:
+    return f"{group_of(tie)}:{place_of(tie)}"
+
+
+def _of_posterior(known: Known, group: Group) -> list[Unknown]:
+    """List what was fitted."""
+    found = []
+    for tie in ties_of(known.frozen) if known.frozen is not None else []:
+        if group_of(tie) != group:
+            continue
+        assert known.frozen is not None  # it has ties
+        low, high = (at_quantile(known.frozen, tie[:1], u)[tie[0]] for u in (0.05, 0.95))
+        note = f"posterior of {known.frozen.name}" + (f"; moves {', '.join(tie[1:])} too" if tie[1:] else "")
+        said = (str(known.frozen.record.get("calibration", "")), note)
+        found.append(Unknown(_name_of(tie), group, place_of(tie), low, high, "", *said, "posterior", 0.5))
+    return found
 
 
 def matching(unknowns: Sequence[Unknown], patterns: Sequence[str]) -> list[Unknown]:
@@ -275,8 +315,11 @@ def _of_molecule(name: str) -> bool:
 
 
 def _of_population(known: Known) -> list[Unknown]:
-    found = []
+    found = _of_posterior(known, "population")
+    settled = fitted_places(known.frozen, clinic=False)
     for name, variable in known.population.variables.items():
+        if name in settled:
+            continue
         shape, place = variable.shape, f"population:{name}"
         said = (variable.unit, variable.source, variable.note)
         if isinstance(shape, Bernoulli) and shape.low is not None and shape.high is not None:
@@ -296,9 +339,14 @@ def _has_center(shape: Shape) -> bool:
 
 
 def _of_clinic(known: Known) -> list[Unknown]:
-    found = []
+    found = _of_posterior(known, "clinic")
+    settled = fitted_places(known.frozen, clinic=True)
     for place, entry in _entries(known.clinic).items():
-        if {"value", "low", "high"} - set(entry) or isinstance(entry["value"], list | dict):
+        if (
+            place in settled
+            or {"value", "low", "high"} - set(entry)
+            or isinstance(entry["value"], list | dict)
+        ):
             continue
         (value, unit), (low, _), (high, _) = (_number(entry[key]) for key in ("value", "low", "high"))
         scale: Scale = "log" if low > 0 else "linear"

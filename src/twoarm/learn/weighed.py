@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from twoarm.learn.update import Learned, Update
+from twoarm.learn.beside import BASES
+from twoarm.learn.fields import place_of
+from twoarm.learn.reports import Update
+from twoarm.learn.update import Learned
 from twoarm.molecule import Molecule, read_molecule
 from twoarm.report.pictures import Picture
 from twoarm.report.sections import Page, Section, as_tables, render_sections
@@ -32,11 +36,16 @@ def update_tables(found: Learned, update: Update) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of str to DataFrame
-        By title: the card before and after; predictions before and after; how many draws are left.
+        By title: the card before and after; reports beside what is predicted; how many draws are left.
     """
+    many = (
+        f"{found.emulated.draws} draws through an emulator that explains {_percent(found.emulated.explained)}"
+    )
     return {
-        "The card before and after (90 % of draws)": _fields(found),
-        "Cohorts of the reported size, predicted before and after (90 %)": _predictions(found, update),
+        f"The card before and after (90 % of draws; {many})": _fields(found),
+        "Reports beside cohorts of the same size, predicted (90 %), misses first": _predictions(
+            found, update
+        ),
         "Draws that are left (effective number)": _looks(found, update),
     }
 
@@ -95,14 +104,17 @@ def notes_of(found: Learned, update: Update) -> list[str]:
     """
     answer = found.looks[(found.looks["cohort"] == "all") & (found.looks["discrepancy"] == 1.0)]
     clear = found.fields.loc[found.fields["chance"] < _CLEAR, "field"]
-    missed = found.predictions[
-        (found.predictions["reported"] > found.predictions["high"])
-        | (found.predictions["reported"] < found.predictions["low"])
-    ]
+    own = found.predictions[found.predictions["scored"]]
+    missed = own[own["all_inside_90"] == 0]
     notes = [
         "This is a posterior on the unknown molecule, given the model. The predictions of this package are "
         "those of the card as stated; nothing here is put back into them.",
-        f"{float(answer['effective'].iloc[0]):.1f} of {len(found.weights)} draws are left in effect.",
+        f"{float(answer['effective'].iloc[0]):.1f} of {len(found.weights)} draws are left in effect; "
+        f"through the emulator {found.emulated.effective:.0f} of {found.emulated.draws}.",
+        _inside(own),
+        "Members of the populations: "
+        + "; ".join(f"{name}: {source}" for name, source in found.sources.items())
+        + ".",
         "More than chance moved: "
         + (", ".join(clear) or "none of the entries")
         + ". The others are as they were "
@@ -125,43 +137,83 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def _inside(own: pd.DataFrame) -> str:
+    """Count the reports inside their intervals on each basis."""
+    said = []
+    words = {"stated": "from the card as stated", "others": "weighed by the other cohorts", "all": "by all"}
+    for basis in BASES:
+        known = own[f"{basis}_inside_90"].dropna()
+        if len(known):
+            said.append(f"{int(known.sum())} of {len(known)} {words[basis]}")
+    return (
+        f"Reports inside their 90 % intervals: {', '.join(said)}. What is weighed by all has seen the very "
+        "report it is laid beside."
+    )
+
+
 def _fields(found: Learned) -> pd.DataFrame:
-    table = found.fields.sort_values("chance", kind="stable")
+    table = found.fields.merge(found.emulated.fields, on="field", suffixes=("", "_smooth"))
+    table = table.sort_values("chance", kind="stable")
+    rows = table.to_dict("records")
     return pd.DataFrame(
         {
             "entry": table["field"],
-            "as stated": [_span(row, "prior_low", "prior", "prior_high") for row in table.to_dict("records")],
-            "weighed": [_span(row, "low", "middle", "high") for row in table.to_dict("records")],
+            "as stated": [_span(row, "prior", "prior_low", "prior_high") for row in rows],
+            "weighed": [_span(row, "middle", "low", "high") for row in rows],
+            "through the emulator": [
+                _span(row, "middle_smooth", "low_smooth", "high_smooth") for row in rows
+            ],
             "unit": table["unit"],
-            "contraction": [f"{100 * x:.0f} %" for x in table["contraction"]],
-            "moved by, sd": table["shift"].map("{:+.2f}".format),
+            "contraction": [_percent(x) for x in table["contraction"]],
+            "moved by, sd": [
+                f"{one:+.2f} / {two:+.2f}"
+                for one, two in zip(table["shift"], table["shift_smooth"], strict=True)
+            ],
             "by chance alone": [f"{x:.2f}" for x in table["chance"]],
             "told from its prior": np.where(table["chance"] < _CLEAR, "yes", "no"),
         }
     )
 
 
-def _span(row: dict[str, object], low: str, middle: str, high: str) -> str:
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _span(row: Mapping[Hashable, object], middle: str, low: str, high: str) -> str:
     ends = [f"{float(str(row[name])):.3g}" for name in (middle, low, high)]
-    return f"{ends[0]} ({ends[1]} to {ends[2]})"
+    return "" if "nan" in ends else f"{ends[0]} ({ends[1]} to {ends[2]})"
 
 
 def _predictions(found: Learned, update: Update) -> pd.DataFrame:
-    table = found.predictions
     labels = {each.name: each.label for each in update.cohorts}
-    return pd.DataFrame(
-        {
-            "row": table["row"],
-            "cohort": table["cohort"].map(labels),
-            "endpoint": table["endpoint"],
-            "n": table["n"].astype(str),
-            "reported": table["reported"].map("{:.3g}".format),
-            "card as stated": [
-                _span(row, "prior_low", "prior", "prior_high") for row in table.to_dict("records")
-            ],
-            "card weighed": [_span(row, "low", "middle", "high") for row in table.to_dict("records")],
-        }
+    table = found.predictions.assign(
+        first=~found.predictions["scored"], far=-found.predictions["stated_z"].abs()
     )
+    table = table.sort_values(["first", "stated_inside_90", "far", "row"], kind="stable")
+    told = {
+        "row": table["row"],
+        "cohort": table["cohort"].map(labels),
+        "endpoint": table["endpoint"],
+        "n": table["n"].astype(str).replace("<NA>", "not stated"),
+        "reported": table["reported"].map("{:.3g}".format),
+    }
+    heads = {"stated": "card as stated", "others": "weighed by the others", "all": "weighed by all"}
+    for basis, head in heads.items():
+        told[head] = [
+            _span(row, *(f"{basis}_{key}" for key in ("predicted", "low", "high")))
+            for row in table.to_dict("records")
+        ]
+        told[f"z, {basis}"] = table[f"{basis}_z"].map("{:+.1f}".format).replace("+nan", "")
+    inside = {1.0: "inside", 0.0: "outside"}
+    said = [
+        " / ".join(inside.get(row[f"{basis}_inside_90"], "–") for basis in heads)
+        for row in table.to_dict("records")
+    ]
+    told["verdict"] = [
+        words + ("" if scored else ", not scored")
+        for words, scored in zip(said, table["scored"], strict=True)
+    ]
+    return pd.DataFrame(told)
 
 
 def _looks(found: Learned, update: Update) -> pd.DataFrame:
@@ -180,25 +232,13 @@ def _looks(found: Learned, update: Update) -> pd.DataFrame:
     )
 
 
-def _place(molecule: Molecule, field: str, value: np.ndarray) -> np.ndarray:
-    """Where in its range a value lies, 0 to 1."""
-    entry = molecule.entries()[field]
-    if entry.choices:
-        low, high = min(entry.choices), max(entry.choices)
-        return np.asarray((value - low) / (high - low))
-    assert entry.low is not None and entry.high is not None  # a drawn entry has a range
-    if entry.scale == "log":
-        return np.asarray(np.log(value / entry.low) / np.log(entry.high / entry.low))
-    return np.asarray((value - entry.low) / (entry.high - entry.low))
-
-
 def _places(found: Learned, molecule: Molecule) -> pd.DataFrame:
     """Every draw's place in every range, with its weight."""
     parts = [
         pd.DataFrame(
             {
                 "field": field,
-                "place": _place(molecule, field, found.weights[field].to_numpy(float)),
+                "place": place_of(molecule, field, found.weights[field].to_numpy(float)),
                 "weight": found.weights["weight"],
             }
         )
@@ -212,7 +252,7 @@ def _ranges(found: Learned, molecule: Molecule) -> pd.DataFrame:
     ends = ["prior_low", "prior", "prior_high", "low", "middle", "high"]
     for row in found.fields.sort_values("chance", kind="stable").to_dict("records"):
         field = str(row["field"])
-        places = {name: float(_place(molecule, field, np.array([row[name]]))[0]) for name in ends}
+        places = {name: float(place_of(molecule, field, np.array([row[name]]))[0]) for name in ends}
         clear = "" if row["chance"] < _CLEAR else ", as by chance"
         told = f"{row['middle']:.3g} {row['unit']}".strip() + clear
         rows.append({"field": field, "label": field, "told": told, **places})
@@ -222,8 +262,7 @@ def _ranges(found: Learned, molecule: Molecule) -> pd.DataFrame:
 def _labeled(found: Learned, update: Update) -> pd.DataFrame:
     labels = {each.name: each.label.split(",")[0] for each in update.cohorts}
     table = found.predictions
-    unit = np.where(table["endpoint"].str.startswith("m"), "months", "%")
-    return table.assign(label=table["endpoint"] + ", " + table["cohort"].map(labels), unit=unit)
+    return table.assign(label=table["endpoint"] + ", " + table["cohort"].map(labels))
 
 
 def _page(found: Learned, update: Update, drawing: str, plan: dict[str, object]) -> Page:
@@ -232,7 +271,7 @@ def _page(found: Learned, update: Update, drawing: str, plan: dict[str, object])
     card = Picture(
         drawing,
         "Above, each entry of the card in its stated range; below, what the card predicts of each "
-        "report, before and after.",
+        "report: as stated, weighed by the other cohorts, and weighed by all.",
     )
     return Page(
         title=f"What reports say of {update.molecule}",
