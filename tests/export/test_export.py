@@ -15,8 +15,10 @@ import pytest
 from tests.trial.stand_in import advance, biology, people
 from typer.testing import CliRunner
 
+from twoarm import catalog
 from twoarm.cli import app
 from twoarm.errors import (
+    CardEntryError,
     ExportDrawError,
     ExportFormatError,
     ExportLibraryError,
@@ -27,7 +29,8 @@ from twoarm.export import export_study, export_trial, files, write
 from twoarm.export.adam import DATASETS
 from twoarm.export.dictionary import codelists, variables
 from twoarm.export.nonmem import compartments, nonmem
-from twoarm.export.records import records_of
+from twoarm.export.records import of_arm, records_of
+from twoarm.export.samples import read_sampling, samples
 from twoarm.regimen import Regimen
 from twoarm.study import compose, run, run_study
 from twoarm.trial.analyze import analyze, cut
@@ -271,15 +274,98 @@ def test_doses_are_in_the_words_of_the_protocol_and_in_milligrams(made):
     assert (counted.reindex(given.index) == given).all()
 
 
-def test_concentrations_are_the_trials(made):
-    adpc, curve = read(made, "adpc"), made.trial.courses["drug_central_nM"]
-    own = adpc[adpc["PARAMCD"] == "IBI363"]
+def drawn(made: SimpleNamespace) -> pd.DataFrame:
+    return samples(records_of(made.trial, made.table, made.protocol, opened=OPENED), read_sampling())
+
+
+def test_concentrations_are_the_trials_with_the_error_of_the_assay(made):
+    adpc, found = read(made, "adpc"), drawn(made)
+    curve = made.trial.courses["drug_central_nM"]
+    own = found[found["molecule"] == "ibi363"]
     for row in own.sample(50, random_state=1).to_dict("records"):
-        assert row["AVAL"] == pytest.approx(float(curve.sel(patient=int(row["SUBJID"]), day=row["ADY"] - 1)))
-        assert row["AFRLT"] == 24 * (row["ADY"] - 1)
-    assert own[own["AFRLT"] == 0]["ARRLT"].isna().all()  # before the first dose
-    assert (own["ARRLT"].dropna() > 0).all()
+        assert row["level"] == pytest.approx(float(curve.sel(patient=row["patient"], day=row["day"])))
+    assay = read_sampling().assays["drug"]
+    error = (own["value"] - own["level"]) / np.hypot(assay.cv * own["level"], assay.floor * own["limit"])
+    inside = error[own["value"] > 0]
+    assert abs(inside[own["level"] > 10].mean()) < 0.2
+    assert inside[own["level"] > 10].std() == pytest.approx(1.0, abs=0.15)
+    assert len(adpc) == len(found)
+    below = adpc["BLQFL"] == "Y"
+    assert 0 < below.sum() < len(adpc)
+    assert adpc["AVAL"].isna().equals(below)
+    assert (adpc["AVAL"][~below] >= adpc["ALLOQ"][~below]).all()
+    assert adpc["AVALC"][below].str.startswith("<").all()
+    np.testing.assert_allclose(adpc["AVALC"][~below].astype(float), adpc["AVAL"][~below], rtol=6e-4)
     assert set(adpc["PARAMCD"]) == {"IBI363", "DOCETAXE"}
+    mass = records_of(made.trial, made.table, made.protocol, opened=OPENED).prescriptions["experimental"][0]
+    limit = adpc["ALLOQ"][adpc["PARAMCD"] == "IBI363"].iloc[0]  # 0.1 ug/mL
+    assert limit == pytest.approx(1e5 / (1000 * mass.card["mass"]), rel=1e-6)
+
+
+def test_samples_are_drawn_when_the_plan_says(made):
+    adpc = read(made, "adpc")
+    own = adpc[adpc["PARAMCD"] == "IBI363"]
+    times = own.drop_duplicates("ATPT").set_index("ATPT")
+    week = 24.0 * 7
+    # priming on day 0, full doses on day 7 and every 21 days from it
+    planned = {
+        "Before the first dose": 0, "Before full dose 1": 1, "Before full dose 2": 4,
+        "7 days after full dose 1": 2, "14 days after full dose 1": 3,
+    }  # fmt: skip
+    for sample, weeks in planned.items():
+        assert times.loc[sample, "NFRLT"] == weeks * week, sample
+    assert times.loc["Before full dose 1", "NRRLT"] == week
+    assert times.loc["Before full dose 2", "NRRLT"] == 3 * week
+    assert times.loc["7 days after full dose 1", "NRRLT"] == week
+    first = own[own["ATPT"] == "Before the first dose"]
+    assert first["ARRLT"].isna().all()
+    assert (first["AFRLT"] == 0).all()
+    assert (first["BLQFL"] == "Y").mean() > 0.9
+    later = own[own["ARRLT"].notna()]
+    assert (later["ARRLT"] > 0).all()
+    assert (own["AFRLT"] >= own["NFRLT"] - 1e-9).all()  # doses are held, never brought forward
+    doses = made.trial.exposures[made.trial.exposures["arm"] == "experimental"]
+    given = set(zip(doses["patient"], doses["day"], strict=True))
+    troughs = own[own["ATPT"].str.startswith("Before")]
+    pairs = zip(troughs["SUBJID"].astype(int), troughs["AFRLT"] / 24, strict=True)
+    assert all(pair in given for pair in pairs)
+    last = own[own["ATPT"].str.endswith("after the last dose")]
+    assert len(last) > 0
+    ended = made.table["off_reason"][last["SUBJID"].astype(int)]
+    assert (ended != "").all()
+
+
+def test_a_dose_that_came_late_moves_the_actual_time_and_not_the_nominal(made):
+    records = records_of(made.trial, made.table, made.protocol, opened=OPENED)
+    doses = records.doses.copy()
+    counted = doses[doses["arm"] == "experimental"].groupby("patient").size()
+    patient = counted[counted >= 5].index[0]
+    late = (doses["patient"] == patient) & (doses["day"] >= 49)
+    doses.loc[late, "day"] += 14
+    found = samples(records._replace(doses=doses), read_sampling()).query("patient == @patient")
+    by = found.set_index("sample")
+    assert (by["day"] - by["first"] - by["planned"]).loc["Before full dose 2"] == 0
+    assert (by["day"] - by["first"] - by["planned"]).loc["Before full dose 3"] == 14
+    assert (by["day"] - by["last"]).loc["Before full dose 3"] == 21 + 14
+    assert (by["planned"] - by["due"]).loc["Before full dose 3"] == 21
+
+
+def test_another_seed_is_another_laboratory_and_the_same_blood(made):
+    records = records_of(made.trial, made.table, made.protocol, opened=OPENED)
+    one, other = samples(records, read_sampling()), samples(records._replace(seed=99), read_sampling())
+    pd.testing.assert_series_equal(one["level"], other["level"])
+    assert (one["value"] != other["value"]).mean() > 0.9
+    alone = samples(of_arm(records, "docetaxel"), read_sampling())
+    same = one[one["arm"] == "docetaxel"].reset_index(drop=True)
+    np.testing.assert_allclose(alone["value"], same["value"])
+
+
+def test_times_off_the_weekly_grid_are_refused(tmp_path):
+    text = (catalog.find("exports", "sampling")).read_text()
+    path = tmp_path / "odd.toml"
+    path.write_text(text.replace('["7 days", "14 days"]', '["36 h"]'))
+    with pytest.raises(CardEntryError, match="Give whole weeks"):
+        read_sampling(path)
 
 
 def test_events_are_flagged_once_at_their_worst(made):
@@ -293,16 +379,22 @@ def test_events_are_flagged_once_at_their_worst(made):
 
 def test_nonmem_reads_doses_and_concentrations(made):
     table = pd.read_csv(made.place / "nonmem.csv", na_values=["."])
-    assert table.columns[:9].tolist() == ["ID", "TIME", "AMT", "RATE", "DV", "EVID", "MDV", "CMT", "TRT"]
+    front = ["ID", "TIME", "TAD", "AMT", "RATE", "DV", "EVID", "MDV", "BLQ", "LLOQ", "CMT", "TRT"]
+    assert table.columns[:12].tolist() == front
     assert all(kind.kind in "fi" for kind in table.dtypes)
     doses, seen = table[table["EVID"] == 1], table[table["EVID"] == 0]
     assert len(doses) == len(read(made, "adex"))
     assert (doses["MDV"] == 1).all()
-    assert doses["DV"].isna().all()
-    assert seen["AMT"].isna().all()
-    assert seen["RATE"].isna().all()
+    assert (doses["BLQ"] == 0).all()
+    assert doses[["DV", "LLOQ"]].isna().all(axis=None)
+    assert seen[["AMT", "RATE"]].isna().all(axis=None)
     np.testing.assert_allclose(doses["AMT"] / doses["RATE"], 1 / 24)  # infusions of an hour
-    assert ((seen["MDV"] == 1) == (seen["DV"] == 0)).all()
+    adpc = read(made, "adpc")
+    assert len(seen) == len(adpc)
+    assert seen["BLQ"].sum() == (adpc["BLQFL"] == "Y").sum()
+    assert (seen["DV"][seen["BLQ"] == 1] == seen["LLOQ"][seen["BLQ"] == 1]).all()
+    assert (seen["MDV"] == ((seen["BLQ"] == 1) | seen["TAD"].isna()).astype(int)).all()
+    np.testing.assert_allclose(np.sort(seen["DV"][seen["BLQ"] == 0]), np.sort(adpc["AVAL"].dropna()))
     for _, own in table.groupby("ID"):
         assert own.index.tolist() == list(
             range(own.index[0], own.index[-1] + 1)

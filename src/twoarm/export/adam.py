@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from twoarm.export.dictionary import book
-from twoarm.export.records import Records
-from twoarm.regimen import Regimen
+from twoarm.export.records import Records, by_treatment
+from twoarm.export.samples import read_sampling, samples
 from twoarm.trial.dosing import PRIMING
 from twoarm.trial.recist import small_lesion_rule
 from twoarm.units import quantity, unit_of
@@ -181,23 +181,27 @@ def adex(records: Records) -> pd.DataFrame:
 
 
 def adpc(records: Records) -> pd.DataFrame:
-    """Make the concentrations in plasma, week by week, of each molecule an arm is given."""
-    parts = []
-    for _, regimen, rows in by_treatment(records):
-        course = f"{regimen.slot}_central_nM"
-        if course not in records.courses:
-            continue
-        curve = records.courses[course].sel(patient=rows["patient"].unique()).to_pandas()
-        long = curve.rename_axis(index="patient", columns="day").stack().rename("AVAL").reset_index()
-        long = _since_doses(long, rows)
-        name = regimen.molecule.name.upper()
-        code = "".join(letter for letter in name if letter.isalnum())[:8]
-        parts.append(long.assign(PARAMCD=code, PARAM=f"{name} Concentration in Plasma (nmol/L)"))
-    columns = ["patient", "day", "AVAL", "AFRLT", "ARRLT", "PARAMCD", "PARAM"]
-    table = _stacked(parts, columns).assign(AVALU="nmol/L")
+    """Make the concentrations in plasma, sample by sample, as a laboratory reports them."""
+    table = samples(records, read_sampling())
+    name = table["molecule"].astype(str).str.upper()
+    table["PARAMCD"] = name.str.replace("[^A-Z0-9]", "", regex=True).str[:8]
+    table["PARAM"] = name + " Concentration in Plasma (nmol/L)"
+    below = table["below"].astype(bool)
+    table["AVAL"], table["AVALU"] = table["value"].where(~below), "nmol/L"
+    measured = table["value"].map("{:.4g}".format)
+    table["AVALC"] = measured.where(~below, "<" + table["limit"].map("{:.4g}".format))
+    table["ALLOQ"], table["BLQFL"] = table["limit"], np.where(below, "Y", "")
+    table["ATPT"], table["ATPTN"] = table["sample"], table["number"]
     table["ADT"] = _dates(records, table["patient"], table["day"]).to_numpy()
-    table["ADY"] = np.floor(table["day"]) + 1
-    return _with_patients(records, table)
+    table["ADY"] = np.floor(table["day"].astype(float)) + 1
+    since = {
+        "AFRLT": table["day"] - table["first"],
+        "NFRLT": table["planned"],
+        "ARRLT": table["day"] - table["last"],
+        "NRRLT": table["planned"] - table["due"],
+    }
+    hours = {name: _HOURS * days.astype(float) for name, days in since.items()}
+    return _with_patients(records, table.assign(**hours, FRLTU="HOURS", RRLTU="HOURS"))
 
 
 def adae(records: Records) -> pd.DataFrame:
@@ -289,41 +293,6 @@ def _at_visits(records: Records, table: pd.DataFrame) -> pd.DataFrame:
     week = (table["planned"].astype(float) / 7).round()
     named = week.map(lambda number: f"Week {number:.0f}" if number > 0 else "Baseline", na_action="ignore")
     return _with_patients(records, table.assign(AVISIT=named, AVISITN=table["visit"]))
-
-
-def by_treatment(records: Records) -> list[tuple[int, Regimen, pd.DataFrame]]:
-    """Split the doses by arm and treatment.
-
-    Parameters
-    ----------
-    records : Records
-        Of a trial.
-
-    Returns
-    -------
-    list of (int, Regimen, DataFrame)
-        Place of the treatment in its arm, what was given, and the rows of its doses.
-    """
-    found = []
-    for (arm, place), rows in records.doses.groupby(["arm", "treatment"], sort=False):
-        found.append((int(place), records.prescriptions[str(arm)][int(place)], rows.reset_index(drop=True)))
-    return found
-
-
-def _since_doses(long: pd.DataFrame, doses: pd.DataFrame) -> pd.DataFrame:
-    """Hours since the first and the last dose of the analyte; a dose at this very time is still to come."""
-    given = doses[["patient", "day"]].rename(columns={"day": "dosed"}).sort_values("dosed")
-    last = pd.merge_asof(
-        long.sort_values("day"),
-        given.assign(patient=given["patient"].astype(long["patient"].dtype)),
-        left_on="day",
-        right_on="dosed",
-        by="patient",
-        allow_exact_matches=False,
-    ).sort_values(["patient", "day"], ignore_index=True)
-    first = last["patient"].map(given.groupby("patient")["dosed"].min())
-    hours = {"AFRLT": _HOURS * (last["day"] - first), "ARRLT": _HOURS * (last["day"] - last["dosed"])}
-    return last.assign(**hours)
 
 
 def _stacked(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

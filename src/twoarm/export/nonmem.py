@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from twoarm.export.adam import by_treatment
-from twoarm.export.records import Records
+from twoarm.export.records import Records, by_treatment
+from twoarm.export.samples import read_sampling, samples
 from twoarm.regimen import Regimen
 
 COVARIATES: Mapping[str, str] = {
@@ -21,11 +21,11 @@ COVARIATES: Mapping[str, str] = {
 }
 """Names of covariates in the data set, and of the patients' columns; those the patients lack are left out."""
 
-_FRONT = ["ID", "TIME", "AMT", "RATE", "DV", "EVID", "MDV", "CMT", "TRT"]
+_FRONT = ["ID", "TIME", "TAD", "AMT", "RATE", "DV", "EVID", "MDV", "BLQ", "LLOQ", "CMT", "TRT"]
 
 
 def nonmem(records: Records) -> pd.DataFrame:
-    """Make the doses and weekly concentrations as NONMEM reads them.
+    """Make the doses and measured concentrations as NONMEM reads them.
 
     Parameters
     ----------
@@ -35,34 +35,37 @@ def nonmem(records: Records) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `ID` (patient + 1), `TIME` [day since randomization], `AMT` [nmol], `RATE` [nmol/day; 0 is a bolus],
-        `DV` [nmol/L], `EVID`, `MDV`, `CMT` (as `compartments` numbers them), `TRT` (place of the arm) and
-        covariates. Sorted by ID and TIME; a concentration at the time of a dose stands before it. NaN where
-        nothing is said.
+        `ID` (patient + 1), `TIME` [day since randomization], `TAD` (since the last dose of the analyte),
+        `AMT` [nmol], `RATE` [nmol/day; 0 is a bolus], `DV` [nmol/L], `EVID`, `MDV`, `BLQ`, `LLOQ` [nmol/L],
+        `CMT` (as `compartments` numbers them), `TRT` (place of the arm) and covariates. Sorted by ID and
+        TIME; a concentration at the time of a dose stands before it. NaN where nothing is said.
 
     Notes
     -----
-    Concentrations are simulated, without assay error. One before the first dose, or after so long that it is
-    0, is marked as missing (`MDV` 1), since it has no logarithm.
+    Samples are those of ADPC. One below the limit of quantification has `BLQ` 1, the limit as `DV`, and `MDV`
+    1, so that it is left out unless asked for (Beal's first method; for his third, drop `MDV` and use `BLQ`).
+    The sample before the first dose has `MDV` 1. Every dose has a row of its own, since days and sizes are
+    each patient's: there is no `ADDL` and no `II`.
+
+    References
+    ----------
+    beal2001.
     """
-    numbers = compartments(records).set_index("analyte")["CMT"]
+    numbers = compartments(records).set_index(["analyte", "state"])["CMT"]
     arms = {name: place + 1 for place, name in enumerate(records.protocol.arms)}
-    parts = []
-    for _, regimen, rows in by_treatment(records):
-        number = int(numbers[regimen.molecule.name])
-        parts += [_doses(records, regimen, rows, number), _readings(records, regimen, rows, number)]
+    parts = [
+        _doses(records, regimen, rows, int(numbers[regimen.molecule.name, regimen.target]))
+        for _, regimen, rows in by_treatment(records)
+    ]
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=float) for name in _FRONT})
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat([*parts, _readings(records, numbers)], ignore_index=True)
     who = table["patient"].to_numpy()
     table["ID"], table["TRT"] = who + 1, records.patients["arm"].reindex(who).map(arms).to_numpy()
     known = {name: column for name, column in COVARIATES.items() if column in records.patients}
     for name, column in known.items():
         table[name] = records.patients[column].reindex(who).to_numpy(float)
     table = table.sort_values(["ID", "TIME", "EVID"], kind="stable", ignore_index=True)
-    observed = table["EVID"] == 0
-    table[["AMT", "RATE"]] = table[["AMT", "RATE"]].mask(observed)
-    table["DV"] = table["DV"].where(observed)
     return table[[*_FRONT, *known]]
 
 
@@ -78,13 +81,14 @@ def compartments(records: Records) -> pd.DataFrame:
     -------
     DataFrame
         `CMT analyte state`: numbers from 1 in the order of arms and treatments, the molecule, and the state
-        of the model that its doses go to.
+        of the model that its doses go to, or that is measured.
     """
-    rows: dict[str, str] = {}
+    rows: dict[tuple[str, str], None] = {}
     for regimens in records.prescriptions.values():
         for regimen in regimens:
-            rows.setdefault(regimen.molecule.name, regimen.target)
-    table = pd.DataFrame(list(rows.items()), columns=["analyte", "state"])
+            for state in (regimen.target, f"{regimen.slot}_central"):
+                rows[regimen.molecule.name, state] = None
+    table = pd.DataFrame(list(rows), columns=["analyte", "state"])
     table.insert(0, "CMT", np.arange(1, len(table) + 1))
     return table
 
@@ -101,22 +105,35 @@ def _doses(records: Records, regimen: Regimen, rows: pd.DataFrame, number: int) 
         {
             "patient": given["id"],
             "TIME": given["time"],
+            "TAD": 0.0,
             "AMT": given["amt"],
             "RATE": rate,
-            "DV": 0.0,
+            "DV": np.nan,
             "EVID": 1,
             "MDV": 1,
+            "BLQ": 0,
+            "LLOQ": np.nan,
             "CMT": number,
         }
     )
 
 
-def _readings(records: Records, regimen: Regimen, rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    course = f"{regimen.slot}_central_nM"
-    columns = ["patient", "TIME", "AMT", "RATE", "DV", "EVID", "MDV", "CMT"]
-    if course not in records.courses:
-        return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
-    curve = records.courses[course].sel(patient=rows["patient"].unique()).to_pandas()
-    long = curve.rename_axis(index="patient", columns="TIME").stack().rename("DV").reset_index()
-    seen = long["DV"] > 0
-    return long.assign(AMT=0.0, RATE=0.0, EVID=0, MDV=np.where(seen, 0, 1), CMT=number)[columns]
+def _readings(records: Records, numbers: pd.Series) -> pd.DataFrame:
+    seen = samples(records, read_sampling())
+    below, before = seen["below"].astype(bool), seen["last"].isna()
+    measured = [(name, f"{slot}_central") for name, slot in zip(seen["molecule"], seen["slot"], strict=True)]
+    return pd.DataFrame(
+        {
+            "patient": seen["patient"].astype(int),
+            "TIME": seen["day"],
+            "TAD": seen["day"] - seen["last"],
+            "AMT": np.nan,
+            "RATE": np.nan,
+            "DV": seen["limit"].where(below, seen["value"]),
+            "EVID": 0,
+            "MDV": (below | before).astype(int),
+            "BLQ": below.astype(int),
+            "LLOQ": seen["limit"],
+            "CMT": [int(numbers[place]) for place in measured],
+        }
+    )

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from twoarm.errors import ExportDrawError, NotARunError
+from twoarm.regimen import Regimen
 from twoarm.study import compose
 from twoarm.study import folder as files
 from twoarm.trial.ledger import Trial
@@ -41,6 +42,8 @@ class Records(NamedTuple):
         Kinds of adverse events and their labels.
     opened : datetime.date
         When the trial opened.
+    seed : int
+        Of the trial; errors of assays are drawn with it.
     """
 
     patients: pd.DataFrame
@@ -53,6 +56,7 @@ class Records(NamedTuple):
     prescriptions: Prescriptions
     events: Mapping[str, str]
     opened: date
+    seed: int
 
 
 def read_records(folder: Path, draw: int | None, opened: date) -> Records:
@@ -96,7 +100,7 @@ def read_records(folder: Path, draw: int | None, opened: date) -> Records:
     with xr.open_dataset(place / files.COURSES, engine="h5netcdf") as found:
         courses = found.load()
     parts = (files.read_table(place / f"{name}.csv") for name in ("scans", "readings", "doses", "toxicity"))
-    return gather(table, people, tuple(parts), courses, protocol, draws, opened)
+    return gather(table, people, tuple(parts), courses, protocol, draws, opened, int(plan["seed"]))
 
 
 def records_of(
@@ -128,7 +132,8 @@ def records_of(
         Of all patients in the cut.
     """
     parts = (trial.visits, trial.readings, trial.exposures, trial.toxicity)
-    return gather(table, trial.patients, parts, trial.courses, protocol, draws or {}, opened)
+    seed = int(trial.provenance["seed"])
+    return gather(table, trial.patients, parts, trial.courses, protocol, draws or {}, opened, seed)
 
 
 def gather(
@@ -139,6 +144,7 @@ def gather(
     protocol: Protocol,
     draws: Mapping[str, Mapping[str, float]],
     opened: date,
+    seed: int,
 ) -> Records:
     """Put a trial's tables together and leave out what came after each patient's last day.
 
@@ -156,6 +162,8 @@ def gather(
         Cards' draws that were given.
     opened : datetime.date
         When the trial opened.
+    seed : int
+        Of the trial.
 
     Returns
     -------
@@ -174,7 +182,7 @@ def gather(
     prescriptions = prescribe(protocol, draws)
     courses = courses.where(courses["day"] <= until)
     return Records(
-        patients, scans, readings, doses, toxicity, courses, protocol, prescriptions, labels, opened
+        patients, scans, readings, doses, toxicity, courses, protocol, prescriptions, labels, opened, seed
     )
 
 
@@ -200,6 +208,25 @@ def of_arm(records: Records, arm: str) -> Records:
     }
     courses = records.courses.sel(patient=patients.index.to_numpy())
     return records._replace(patients=patients, courses=courses, **tables)
+
+
+def by_treatment(records: Records) -> list[tuple[int, Regimen, pd.DataFrame]]:
+    """Split the doses by arm and treatment.
+
+    Parameters
+    ----------
+    records : Records
+        Of a trial.
+
+    Returns
+    -------
+    list of (int, Regimen, DataFrame)
+        Place of the treatment in its arm, what was given, and the rows of its doses.
+    """
+    found = []
+    for (arm, place), rows in records.doses.groupby(["arm", "treatment"], sort=False):
+        found.append((int(place), records.prescriptions[str(arm)][int(place)], rows.reset_index(drop=True)))
+    return found
 
 
 def _card(card: pd.DataFrame, draw: int) -> dict[str, float]:
