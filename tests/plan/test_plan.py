@@ -94,6 +94,30 @@ def test_the_same_plan_twice_is_the_same_and_simulates_once(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_plan_that_is_interrupted_while_it_draws_goes_on(tmp_path, monkeypatch):
+    from twoarm.plan import operate
+
+    class Stopped(Exception):
+        """As from the keyboard."""
+
+    def stop(step, share):
+        if share > 0.85:
+            raise Stopped
+
+    many = {**SMALL, "replicates": 600}
+    whole = plan("marslight-11", tmp_path / "whole", **many)
+    with pytest.raises(Stopped):
+        plan("marslight-11", tmp_path / "cut", progress=stop, **many)
+    done = len(list((tmp_path / "cut" / "trials").rglob("*.csv")))
+    assert 0 < done < len(list((tmp_path / "whole" / "trials").rglob("*.csv")))
+    drawn, conduct = [], operate._conduct
+    monkeypatch.setattr(operate, "_conduct", lambda *how: drawn.append(how) or conduct(*how))
+    again = plan("marslight-11", tmp_path / "cut", **many)
+    pd.testing.assert_frame_equal(again, whole)
+    assert len(drawn) + done == len(list((tmp_path / "cut" / "trials").rglob("*.csv")))
+
+
+@pytest.mark.slow
 def test_another_dose_is_other_patients(tmp_path):
     found = plan("marslight-11", tmp_path, vary=["dose=1 mg/kg,3 mg/kg"])
     own = found.set_index(["scenario", "quantity"])["value"]
@@ -108,14 +132,25 @@ def test_escalation_picks_doses(tmp_path):
     doses = pd.read_csv(tmp_path / "doses.csv")
     assert set(doses["scenario"]) == {"three_plus_three", "boin", "crm"}
     assert (doses.groupby(["scenario", "draw"])["patients"].sum() <= 30).all()
+    fewer = plan("first_in_human", tmp_path, vary=["n=12", "target=0.2,0.25"])
+    assert fewer["scenario"].nunique() == 9
+    doses = pd.read_csv(tmp_path / "doses.csv", keep_default_na=False)
+    small = doses[(doses["setting"] != "") & (doses["scenario"] != "three_plus_three")]
+    sizes = pd.to_numeric(small["patients"], errors="coerce").groupby(
+        [small["setting"], small["scenario"], small["draw"]]
+    )
+    assert (sizes.sum() <= 12).all()
+    assert "Other settings" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_two_stages_and_one_arm_by_exact_numbers(tmp_path):
     found = plan("marslight-11", tmp_path / "two", design="simon_response").set_index("quantity")["value"]
     assert (found["r1"], found["n1"], found["r"], found["n"]) == (1, 10, 5, 29)
     assert found["patients"] <= 29
+    assert found["months"] > 0
     one = plan("marslight-11", tmp_path / "one", design="one_arm_response", vary=["n=25,40"])
     own = one.set_index(["scenario", "quantity"])["value"]
+    assert own["n = 40", "months"] > own["n = 25", "months"]
     assert own["n = 25", "type_one"] <= 0.025
     assert own["n = 40", "power_at_target"] > own["n = 25", "power_at_target"]
 
@@ -125,7 +160,12 @@ def test_a_basket_has_a_row_a_disease(tmp_path):
     path = tmp_path / "basket.toml"
     path.write_text("[[baskets]]".join(raw[:3]))
     found = plan("marslight-11", tmp_path / "out", design=path)
-    assert found["scenario"].nunique() == 2
+    assert found["scenario"].nunique() == 3  # two baskets, and both together
+    own = found.set_index(["scenario", "quantity"])["value"]
+    assert own["all baskets", "any_false_null"] <= 0.05
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Holm" in page
+    assert "Months to the last answer" in page
 
 
 def read_file(name):
@@ -217,7 +257,10 @@ def test_designs_say_what_they_lack(tmp_path):
         "one_analysis",
         "three_looks",
         "two_looks_pocock",
+        "two_looks_futility",
+        "two_looks_obrien_fleming",
         "simon_response",
+        "minimax_response",
         "one_arm_response",
         "first_in_human",
         "basket_response",

@@ -73,6 +73,44 @@ def test_the_same_trials_come_again_and_first_patients_stay():
     assert (other.who != one.who).any()
 
 
+def test_trials_that_were_interrupted_go_on_and_are_the_same(tmp_path, monkeypatch):
+    draw = pool(500)
+    one = partial(conduct_many, draw, draw.arms["old"], draw.arms["old"], ask(patients=60, events=(40,)))
+
+    class Stopped(Exception):
+        """As from the keyboard."""
+
+    def stop(share):
+        if share > 0.5:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        one(replicates=900, seed=5, keep=tmp_path, progress=stop)
+    kept = sorted(path.name for path in tmp_path.rglob("*.csv"))
+    assert kept == ["0000-250.csv", "0001-250.csv", "0002-250.csv"]
+    drawn, real = [], draw_trials
+    monkeypatch.setattr(
+        "twoarm.plan.operate.draw_trials", lambda *a, **how: drawn.append(how["chunk"]) or real(*a, **how)
+    )
+    found = one(replicates=900, seed=5, keep=tmp_path)
+    assert drawn == [3]
+    pd.testing.assert_frame_equal(found, one(replicates=900, seed=5), check_exact=True)
+    one(replicates=250, seed=6, keep=tmp_path)  # other trials are not these
+    one(replicates=250, seed=5, keep=tmp_path, overrule=True)
+    assert drawn == [3, 0, 1, 2, 3, 0, 0]
+
+
+def test_strata_change_every_test_of_a_trial():
+    draw = pool(2000, ratio=0.8)
+    both = [
+        conduct_many(draw, draw.arms["new"], draw.arms["old"], ask(stratified=how), replicates=20, seed=2)
+        for how in (False, True)
+    ]
+    for name in ("z_log_rank", "z_late", "z_mean", "final_log_ratio", "log_ratio"):
+        assert not np.allclose(both[0][name], both[1][name])
+        assert np.corrcoef(both[0][name], both[1][name])[0, 1] > 0.9
+
+
 @pytest.mark.parametrize("minimized", [None, 0.9])
 @pytest.mark.parametrize("shares", [(1, 1), (2, 1)])
 def test_arms_balance_within_strata(minimized, shares):
