@@ -46,7 +46,8 @@ def calibrate(
     if name in catalog.names("priors"):
         _freeze_priors(name, members, seed)
         return
-    from twoarm.fit import fit_population, freeze_into_library, write_told
+    from twoarm.errors import NoDiagnosticsError
+    from twoarm.fit import diagnose_fit, fit_population, freeze_into_library, write_told
 
     folder = out or Path(f"results/fit-{Path(name).stem}")
     if quick:
@@ -68,6 +69,10 @@ def calibrate(
             progress=bar,
         )
     tables = write_told(fitted, folder / "report")
+    try:
+        tables["sampling"] = diagnose_fit(fitted, folder / "report")
+    except NoDiagnosticsError as missing:
+        note(str(missing))
     say_table(_short(tables["demands"]), title="Largest difference of each curve, in percentage points")
     say_table(_short(tables["contraction"]), title="From prior to posterior")
     missed = tables["conflicts"][tables["conflicts"]["verdict"] != "met"]

@@ -9,7 +9,7 @@ from twoarm import catalog
 from twoarm.errors import CardEntryError, FitFieldError, FitTargetError
 from twoarm.fit.card import read_calibration
 from twoarm.fit.knobs import fields_of, moved, read_texts, values_at
-from twoarm.fit.targets import Reading, read_targets
+from twoarm.fit.targets import Reading, covariance, read_targets
 from twoarm.frozen.fields import member_of, read_field
 
 NAMES = ["oak_squamous", "oak_nonsquamous"]
@@ -99,3 +99,21 @@ def test_a_target_to_be_met_within_a_distance_counts_as_known_to_half_of_it():
     assert few.variance(300) == pytest.approx(chance / 110 + chance / 300 + 1e-4)
     assert asked.variance(300) == pytest.approx(0.025**2 + chance / 300 + 1e-4)
     assert many.variance(300) == pytest.approx(chance / 1e6 + chance / 300 + 1e-4)
+
+
+def test_months_of_a_curve_err_as_cohorts_drawn_again_do(calibration):
+    """Greenwood by simulation: curves of cohorts of the published size, drawn from the published curve."""
+    own = [r for r in read_targets(calibration)["docetaxel"] if r.target == "docetaxel_os"][::3]
+    share = np.array([r.value for r in own])
+    time = np.searchsorted(-share, -np.random.default_rng(3).random((6000, int(own[0].n))))
+    drawn = (time[..., None] > np.arange(len(own))).mean(axis=1)
+    clear = [type(r)(**{**vars(r), "discrepancy": 0.0}) for r in own]
+    np.testing.assert_allclose(np.cov(drawn.T), covariance(clear), rtol=0.12, atol=3e-5)
+
+
+def test_readings_of_different_targets_count_as_independent_and_the_matrix_is_a_covariance(calibration):
+    every = [r for each in read_targets(calibration).values() for r in each]
+    found = covariance(every)
+    names = np.array([r.target for r in every])
+    assert (found[names[:, None] != names] == 0).all()
+    assert np.linalg.eigvalsh(found).min() > -1e-12

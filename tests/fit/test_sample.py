@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from twoarm.fit.emulator import Emulator, learn
-from twoarm.fit.sample import most_probable, sample_posterior
+from twoarm.fit.sample import as_wide_as, most_probable, sample_posterior, widened
 
 
 def test_a_polynomial_is_learned_and_its_residual_is_the_noise():
@@ -54,3 +54,40 @@ def test_the_most_probable_point_has_no_slope():
     z = most_probable(some, y, variance)
     slope = some.slope + 2 * some.bend * z
     np.testing.assert_allclose(slope.T @ ((some.bare(z[None])[0] - y) / variance) + z, 0, atol=1e-4)
+
+
+def _many(chance, real, weights, truths=1500):
+    """Truths, data that err as `real`, and the mean of a posterior that weighs every reading on its own."""
+    slope = chance.normal(size=(len(weights), 4))
+    z = chance.normal(size=(truths, 4))
+    y = z @ slope.T + chance.multivariate_normal(np.zeros(len(weights)), real, size=truths)
+    precision = np.eye(4) + slope.T @ (slope / weights[:, None])
+    mean = (y / weights) @ slope @ np.linalg.inv(precision)
+    line = Emulator(np.zeros(len(weights)), slope, np.zeros_like(slope), np.zeros(len(weights)))
+    return line, z - mean, np.linalg.cholesky(np.linalg.inv(precision))
+
+
+def test_spread_draws_hold_truths_as_often_as_they_say_where_months_err_together():
+    """Linear, so the error of the mean has a closed form; without the spread 90 % holds far fewer."""
+    chance = np.random.default_rng(6)
+    alike = np.exp(-np.abs(np.subtract.outer(np.arange(12), np.arange(12))) / 6.0)
+    weights = np.full(12, 2.0)
+    line, away, factor = _many(chance, 2.0 * alike, weights)
+    draws = chance.normal(size=(4000, 4)) @ factor.T
+    wide = as_wide_as(draws, line, weights, 2.0 * alike)
+    for own, held in ((draws, False), (wide, True)):
+        low, high = np.quantile(own, [0.05, 0.95], axis=0)
+        share = ((away > low) & (away < high)).mean()
+        assert (share == pytest.approx(0.90, abs=0.02)) == held
+    np.testing.assert_allclose(wide.mean(axis=0), draws.mean(axis=0), atol=1e-9)
+
+
+def test_errors_that_are_as_the_weights_say_change_nothing_and_no_direction_ends_wider_than_the_prior():
+    chance = np.random.default_rng(8)
+    line, _, factor = _many(chance, np.eye(12), np.ones(12), truths=2)
+    draws = chance.normal(size=(500, 4)) @ factor.T
+    same = as_wide_as(draws, line, np.ones(12), np.eye(12))
+    np.testing.assert_allclose(np.cov(same.T), np.cov(draws.T), rtol=0.2, atol=0.01)
+    huge = as_wide_as(chance.normal(size=(20000, 4)) @ factor.T, line, np.ones(12), np.full((12, 12), 1e4))
+    assert np.linalg.eigvalsh(np.cov(huge.T)).max() < 1.1
+    assert widened(draws, line, np.ones(12), np.eye(12), np.ones(12)).shape == draws.shape

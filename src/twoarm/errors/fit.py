@@ -76,6 +76,7 @@ class OutOfReachError(TwoarmError, ValueError):
     """No weights of these virtual patients meet the targets."""
 
     def __init__(self, *, target: str, asked: float, tolerance: float, nearest: float, patients: int) -> None:
+        self.target, self.asked, self.nearest = target, asked, nearest
         super().__init__(
             f"no weights of {patients} virtual patients meet all targets: with every one as near as it can be, "
             f"{target} is {nearest:.3f}, where {asked:.3f} is asked within {tolerance:.3f}. Weights choose among "

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 _TITLES = {
     "demands": "Largest differences in sample, percentage points",
     "contraction": "From prior to posterior (medians and central 95 %)",
+    "mixtures": "Members left if they were weighed to keep a demand (0: no weights keep it)",
     "conflicts": "Targets and what stands in their way",
     "convergence": "Misfit and spread of each ensemble",
+    "sampling": "Chains as ArviZ judges them",
     "coverage": "Simulation-based calibration on an emulator",
 }
 

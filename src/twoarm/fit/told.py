@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from twoarm.errors import OutOfReachError
 from twoarm.fit.emulator import Emulator, learn
 from twoarm.fit.ensemble import misfits
+from twoarm.fit.prevalence import weigh_patients
 from twoarm.fit.run import Fitted
 from twoarm.study.folder import write_record, write_table
 
@@ -17,6 +19,13 @@ _LEARNED = 0.35  # of the variance: where nothing can be learned, a hundred memb
 _MOVED = 0.5  # prior standard deviations
 _FAR = 2.0  # standard errors
 _HIGHER = 0.5  # share of the misfit of one target that another must be able to explain
+_LIMITS = {
+    "PFS": (5.0, "PFS at every month"),
+    "OS": (5.0, "OS at every month"),
+    "ORR_evaluable": (3.0, "objective response"),
+    "ORR": (3.0, "objective response"),
+    "best_change": (10.0, "distribution of best change"),
+}  # percentage points that are asked of a fitted arm, and their name
 
 
 class Must(NamedTuple):
@@ -91,19 +100,51 @@ def demands(table: pd.DataFrame) -> pd.DataFrame:
     [['PFS at every month', 7.000000000000001, False]]
     """
     rows = []
-    limits = {"PFS": 5.0, "OS": 5.0, "ORR_evaluable": 3.0, "ORR": 3.0, "best_change": 10.0}
-    words = {
-        "PFS": "PFS at every month",
-        "OS": "OS at every month",
-        "best_change": "distribution of best change",
-    }
     for (cohort, what), own in table[table["fitted"]].groupby(["cohort", "what"], sort=False):
-        if what in limits:
+        if what in _LIMITS:
             worst = own["difference"].abs().idxmax()
             found = 100 * abs(own.loc[worst, "difference"])
-            said = words.get(str(what), "objective response")
-            rows.append((cohort, said, limits[what], found, own.loc[worst, "at"], found <= limits[what]))
+            limit, said = _LIMITS[str(what)]
+            rows.append((cohort, said, limit, found, own.loc[worst, "at"], found <= limit))
     return pd.DataFrame(rows, columns=["cohort", "demand", "limit", "found", "at", "kept"])
+
+
+def mixtures(fitted: Fitted) -> pd.DataFrame:
+    """How many members are left if they are weighed to keep the demands: a measure of misfit.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        From `twoarm.fit.run.fit_population`.
+
+    Returns
+    -------
+    DataFrame
+        `cohort demand members effective in_the_way`: each demand alone, then all together ("all"); members
+        that could be simulated, the effective number left by the most even weights that keep the demand, and
+        where no weights do (0 left), what cannot be met and how near it comes. Nothing is weighed by this.
+    """
+    simulated = fitted.simulated[-1]
+    good = np.isfinite(simulated).all(axis=1)
+    names = [f"{reading.target} {reading.what} {reading.at:g}" for reading in fitted.readings]
+    table = pd.DataFrame(simulated[good], columns=names).assign(patient=np.arange(good.sum()), arm="members")
+    asked = pd.DataFrame(
+        [
+            ("members", name, np.nan, r.value, _LIMITS[r.what][0] / 100, r.cohort, _LIMITS[r.what][1])
+            for name, r in zip(names, fitted.readings, strict=True)
+            if r.fitted and r.what in _LIMITS
+        ],
+        columns=["arm", "what", "at", "value", "tolerance", "cohort", "demand"],
+    )
+    parts = [(*key, own) for key, own in asked.groupby(["cohort", "demand"], sort=False)]
+    rows = []
+    for cohort, demand, own in [*parts, ("all", "all", asked)]:
+        try:
+            left, why = weigh_patients(table, own).effective, ""
+        except OutOfReachError as wrong:
+            left, why = 0.0, f"{wrong.target} comes to {wrong.nearest:.3f} of {wrong.asked:.3f}"
+        rows.append((cohort, demand, int(good.sum()), left, why))
+    return pd.DataFrame(rows, columns=["cohort", "demand", "members", "effective", "in_the_way"])
 
 
 def contraction(fitted: Fitted) -> pd.DataFrame:
@@ -257,13 +298,14 @@ def write_told(fitted: Fitted, folder: Path) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of str to DataFrame
-        "in_sample", "demands", "contraction", "convergence", "conflicts", "cost".
+        "in_sample", "demands", "contraction", "mixtures", "convergence", "conflicts".
     """
     table = in_sample(fitted)
     tables = {
         "in_sample": table,
         "demands": demands(table),
         "contraction": contraction(fitted),
+        "mixtures": mixtures(fitted),
         "convergence": convergence(fitted),
         "conflicts": conflicts(fitted),
     }
