@@ -77,6 +77,11 @@ def test_best_response_and_both_times(trial, judged, cutoff):
         day, event = naive_pfs(days, ours, death if died else math.inf)
         assert row["PFS_event"] == event
         assert row["PFS_day"] == pytest.approx(max(day, 1.0))
+        began = naive_response_day(days, ours, wait) if row["bor"] in ("CR", "PR") else math.nan
+        assert row["response_day"] == pytest.approx(began, nan_ok=True)
+        # a response lasts to progression or death, else to the last scan that could be judged
+        assert row["DOR_day"] == pytest.approx(day - began, nan_ok=True)
+        assert row["DOR_event"] == (event and row["bor"] in ("CR", "PR"))
         seen.add((row["bor"], event))
     assert len(seen) >= 5
 
@@ -90,6 +95,22 @@ def naive_pfs(days: list[float], answers: list[str], death: float) -> tuple[floa
         if answer != "NE":
             last = day
     return (death, True) if math.isfinite(death) else (last, False)
+
+
+def naive_response_day(days: list[float], answers: list[str], wait: float | None) -> float:
+    """First scan with a response that a later one shows too, nothing but responses and NE between."""
+    until = answers.index("PD") if "PD" in answers else len(answers)
+    for first in range(until):
+        if answers[first] not in ("CR", "PR"):
+            continue
+        if wait is None:
+            return days[first]
+        for later in range(first + 1, until):
+            if answers[later] in ("CR", "PR") and days[later] - days[first] >= wait:
+                return days[first]
+            if answers[later] not in ("CR", "PR", "NE"):
+                break
+    return math.nan
 
 
 def test_best_change_is_the_deepest_complete_sum(trial):
