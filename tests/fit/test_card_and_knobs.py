@@ -76,6 +76,15 @@ def test_rows_kept_for_validation_are_refused(calibration, tmp_path):
         read_targets(read_calibration(path))
 
 
+def test_severe_events_are_no_target_of_a_fit_though_they_are_marked_calibrate(calibration):
+    """Thresholds of grades were set to them; a fit to them would count them twice."""
+    target = calibration.targets["docetaxel_response"].model_copy(
+        update={"evidence": "comparators", "ids": ("CMP-0011",)}
+    )
+    with pytest.raises(FitTargetError, match="TRAE_G3plus is not read off a simulated cohort"):
+        read_targets(calibration.model_copy(update={"targets": {"severe": target}}))
+
+
 def test_a_field_that_does_not_exist_is_named(calibration):
     parameter = calibration.parameters["killing"].model_copy(update={"fields": ("kiling.median",)})
     wrong = calibration.model_copy(update={"parameters": {"killing": parameter}})

@@ -25,6 +25,7 @@ _MONTH = 365.25 / 12
 _EDGE = 0.02  # a share of 0 or 1 in a finite cohort is not known exactly
 _FIRST = (20.0, 80.0)  # days in which a reading counts as the first after baseline
 _LEAST = 3  # readings of a lesion that enter the published series
+_RATES = ("ORR", "DCR", "NE")
 _FITTED, _CHECKED = "calibrate", "none"
 
 
@@ -340,6 +341,9 @@ def _rates(name: str, target: Target) -> list[Reading]:
     apart = [(float(row["value"]) / 100, mark) for row, mark in chosen if row["endpoint"] == "NE"]
     readings = []
     for row, mark in chosen:
+        if row["endpoint"] not in _RATES:
+            said = f"{row['endpoint']} is not read off a simulated cohort, only {', '.join(_RATES)}"
+            raise FitTargetError(target=name, reason=said)
         if row["endpoint"] == "NE":
             continue
         value, n, what = float(row["value"]) / 100, float(row["n"]), row["endpoint"]
