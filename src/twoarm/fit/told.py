@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ def in_sample(fitted: Fitted) -> pd.DataFrame:
         `target cohort what at published simulated low high difference z fitted`: shares; `simulated` is the
         weighted mean over the posterior, `low` to `high` hold 90 % of its members (parameters and the chance
         of a cohort of the simulated size), `difference` simulated less published, `z` that over its standard
-        error.
+        error, whatever weight the fit gave it.
     """
     g, w = fitted.simulated[-1], fitted.weights
     good = w > 0
@@ -73,7 +74,7 @@ def in_sample(fitted: Fitted) -> pd.DataFrame:
             "low": low,
             "high": high,
             "difference": mean - published,
-            "z": (mean - published) / np.sqrt(fitted.variance),
+            "z": (mean - published) / np.sqrt(_erring(fitted)),
             "fitted": [reading.fitted for reading in fitted.readings],
         }
     )
@@ -195,7 +196,7 @@ def convergence(fitted: Fitted) -> pd.DataFrame:
     """
     fit = np.array([reading.fitted for reading in fitted.readings])
     published = np.array([reading.value for reading in fitted.readings])[fit]
-    variance, rows, steps = fitted.variance[fit], [], len(fitted.steps)
+    variance, rows, steps = _erring(fitted)[fit], [], len(fitted.steps)
     for place, (z, g) in enumerate(zip(fitted.z, fitted.simulated, strict=True)):
         own = 2 * misfits(g[:, fit], published, variance) / fit.sum()
         mean = np.nanmean(g[:, fit], axis=0)
@@ -235,18 +236,18 @@ def conflicts(fitted: Fitted) -> pd.DataFrame:
     member = {target: np.array([name == target for name in names]) & fit for target in targets}
     published = np.array([reading.value for reading in fitted.readings])
     emulator = learn(fitted.z[-2:], fitted.simulated[-2:], np.sqrt(fitted.variance), bend=False)
-    now = fitted.weights @ np.nan_to_num(fitted.simulated[-1])
+    now, erring = fitted.weights @ np.nan_to_num(fitted.simulated[-1]), _erring(fitted)
     best = _most_probable(emulator, published, fitted.variance, fit)
     rows = []
     for target in targets:
         own = member[target]
-        z = (now - published)[own] / np.sqrt(fitted.variance[own])
-        joint = _misfit(emulator, best, published, fitted.variance, own)
+        z = (now - published)[own] / np.sqrt(erring[own])
+        joint = _misfit(emulator, best, published, erring, own)
         alone = _misfit(
             emulator,
             _most_probable(emulator, published, fitted.variance, own),
             published,
-            fitted.variance,
+            erring,
             own,
         )
         without = {
@@ -254,7 +255,7 @@ def conflicts(fitted: Fitted) -> pd.DataFrame:
                 emulator,
                 _most_probable(emulator, published, fitted.variance, fit & ~member[other]),
                 published,
-                fitted.variance,
+                erring,
                 own,
             )
             for other in targets
@@ -313,6 +314,12 @@ def write_told(fitted: Fitted, folder: Path) -> dict[str, pd.DataFrame]:
         write_table(rows, folder / f"{name}.csv", index=False)
     write_record(fitted.facts, folder / "facts.json")
     return tables
+
+
+def _erring(fitted: Fitted) -> np.ndarray:
+    """Variance of published less simulated: a target that has to be met closely is not known more closely."""
+    patients = fitted.facts["patients"]
+    return np.array([replace(reading, within=1.0).variance(patients) for reading in fitted.readings])
 
 
 def _most_probable(
