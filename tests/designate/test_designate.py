@@ -65,7 +65,8 @@ def test_every_cohort_answers_every_agency(cohort, agency):
         assert found.answers["probability"].between(0, 1).all()
         assert set(found.facts.loc[found.facts["used"], "id"]) <= set(found.facts["id"])
         assert notes_of(found)[0].startswith("This is evidence, not a decision")
-        assert found.history["this_cohort"].any()
+        said = found.history.loc[found.history["this_cohort"], "id"]
+        assert set(said) == set(read_cohort(cohort).history)
 
 
 @pytest.mark.parametrize("cohort", COHORTS)
@@ -77,7 +78,8 @@ def test_files_name_rows_that_exist_and_measure_what_they_say(cohort):
     assert (events.loc[list(card.history), "event_type"] == "designation").all()
     for endpoint in card.endpoints:
         for name in (*endpoint.rows, *endpoint.earlier):
-            assert evidence.loc[name, "endpoint"] == endpoint.name
+            counted = {"ORR": ("ORR", "partial_responses")}.get(endpoint.name, (endpoint.name,))
+            assert evidence.loc[name, "endpoint"] in counted
     for therapy in card.therapies:
         for endpoint, rows in therapy.rows.items():
             assert (evidence.loc[list(rows), "endpoint"] == endpoint).all()
@@ -180,3 +182,11 @@ def test_agencies_state_no_number_and_say_what_was_checked():
         assert card.margins.points[0] == 0
         assert card.margins.ratio[0] == 1
         assert tables_of(weigh_designation("squamous-nsclc", card))
+
+
+def test_a_count_of_responders_is_a_rate_of_its_patients():
+    found = weigh_designation("adenocarcinoma", "nmpa-btd")
+    drug = found.facts.set_index("id").loc["C016"]
+    assert (drug["events"], drug["n"], drug["used"]) == (1, 3, True)
+    assert drug["value"] == pytest.approx(100 / 3)
+    assert not found.history["this_cohort"].any()

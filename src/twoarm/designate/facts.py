@@ -15,6 +15,7 @@ from twoarm.evidence.read import read_evidence
 
 _SHOWN = ["id", "drug", "trial_name", "histology", "line", "prior_io", "n", "endpoint", "value", "unit"]
 _AXES = {"%": "rate", "months": "time"}
+_COUNTED = {"ORR": ("partial_responses",)}  # rows that count whom a rate is about, without the rate
 
 
 class Facts(NamedTuple):
@@ -93,6 +94,10 @@ def _fact(cohort: Cohort, evidence: pd.DataFrame, name: str, endpoint: str) -> p
     if name not in evidence.index:
         raise NoSuchFactError(cohort=cohort.name, fact=name, reason="no table of its evidence has that id")
     fact = evidence.loc[name]
+    if fact["endpoint"] in _COUNTED.get(endpoint, ()) and not pd.isna(fact["n"]):
+        share = 100 * float(fact["value"]) / float(fact["n"])
+        told = {"events": fact["value"], "value": share, "unit": "%", "endpoint": endpoint}
+        return pd.Series(fact.to_dict() | told)
     if fact["endpoint"] != endpoint:
         reason = f"that row measures {fact['endpoint']}, not {endpoint}"
         raise NoSuchFactError(cohort=cohort.name, fact=name, reason=reason)
