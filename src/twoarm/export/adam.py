@@ -60,8 +60,8 @@ def adsl(records: Records) -> pd.DataFrame:
         table[name] = _drawn(people, column)
     table["SUMDIABL"] = records.scans[records.scans["visit"] == 0].set_index("patient")["total"]
     for number, factor in enumerate(records.protocol.randomization.factors, start=1):
-        table[f"STRA{number}D"] = factor.upper()
-        table[f"STRA{number}R"] = people[factor].astype(str).str.upper()
+        table[f"STRAT{number}D"] = factor.upper()
+        table[f"STRAT{number}R"] = people[factor].astype(str).str.upper()
     return table
 
 
@@ -188,8 +188,8 @@ def adpc(records: Records) -> pd.DataFrame:
     table["PARAM"] = name + " Concentration in Plasma (nmol/L)"
     below = table["below"].astype(bool)
     table["AVAL"], table["AVALU"] = table["value"].where(~below), "nmol/L"
-    measured = table["value"].map("{:.4g}".format)
-    table["AVALC"] = measured.where(~below, "<" + table["limit"].map("{:.4g}".format))
+    shown = zip(table["value"], table["limit"], below, strict=True)
+    table["AVALC"] = [f"<{limit:.4g}" if low else f"{value:.4g}" for value, limit, low in shown]
     table["ALLOQ"], table["BLQFL"] = table["limit"], np.where(below, "Y", "")
     table["ATPT"], table["ATPTN"] = table["sample"], table["number"]
     table["ADT"] = _dates(records, table["patient"], table["day"]).to_numpy()

@@ -48,8 +48,8 @@ def variables(factors: Sequence[str] = ()) -> pd.DataFrame:
     Examples
     --------
     >>> table = variables(["region"])
-    >>> table[table["variable"].str.startswith("STRA1")]["label"].tolist()
-    ['Stratum 1 Description', 'Stratum 1 Value Used at Randomization']
+    >>> table[table["variable"].str.startswith("STRAT1")]["label"].tolist()
+    ['Description of Stratum 1', 'Stratum 1 Value Used for Rand']
     """
     content, rows = book(), []
     for name, dataset in content["datasets"].items():

@@ -49,7 +49,7 @@ class Assay(Card):
 
 
 class Sampling(Card):
-    """When samples are drawn, and the assay of the molecule in each slot of the model."""
+    """When samples are drawn, and the assay of the molecule in each slot; one without is not sampled."""
 
     name: str
     description: str = ""
