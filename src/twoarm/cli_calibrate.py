@@ -70,7 +70,7 @@ def calibrate(
         )
     tables = write_told(fitted, folder / "report")
     try:
-        tables["sampling"] = diagnose_fit(fitted, folder / "report")
+        tables["sampling"] = diagnose_fit(fitted, folder / "report", figures=False)
     except NoDiagnosticsError as missing:
         note(str(missing))
     say_table(_short(tables["demands"]), title="Largest difference of each curve, in percentage points")

@@ -76,7 +76,9 @@ def as_inference_data(fitted: Fitted) -> Any:
     return data
 
 
-def diagnose_fit(fitted: Fitted, folder: Path, *, ranks: pd.DataFrame | None = None) -> pd.DataFrame:
+def diagnose_fit(
+    fitted: Fitted, folder: Path, *, ranks: pd.DataFrame | None = None, figures: bool = True
+) -> pd.DataFrame:
     """Let ArviZ judge a fit, and write what it says beside the report.
 
     Parameters
@@ -88,6 +90,8 @@ def diagnose_fit(fitted: Fitted, folder: Path, *, ranks: pd.DataFrame | None = N
         ranks are given.
     ranks : DataFrame, optional
         From `twoarm.fit.trust.rank_check`.
+    figures : bool
+        Whether to draw: the file and the table take a few seconds, the figures several more.
 
     Returns
     -------
@@ -112,6 +116,8 @@ def diagnose_fit(fitted: Fitted, folder: Path, *, ranks: pd.DataFrame | None = N
     table = table[["parameter", "r_hat", "ess_bulk", "ess_tail", "mcse_mean"]]
     table = table.sort_values("r_hat", ascending=False, ignore_index=True)
     write_table(table, folder / "sampling.csv", index=False)
+    if not figures:
+        return table
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         worst = table["parameter"].head(_WORST).tolist()
