@@ -16,7 +16,7 @@ from twoarm.cli_cells import fit, response
 from twoarm.cli_check import check
 from twoarm.cli_designate import designate
 from twoarm.cli_export import export
-from twoarm.cli_learn import matter, update
+from twoarm.cli_learn import Populations, matter, update
 from twoarm.cli_plan import plan
 from twoarm.cli_simulate import simulate
 from twoarm.errors import OtherStudyError, TwoarmError
@@ -32,13 +32,6 @@ class Backend(StrEnum):
     auto = "auto"
     cpu = "cpu"
     reference = "reference"
-
-
-class Populations(StrEnum):
-    """Which populations a trial draws from, as `run_study` names them."""
-
-    frozen = "frozen"
-    prior = "prior"
 
 
 app = typer.Typer(

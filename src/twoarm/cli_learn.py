@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,13 @@ from twoarm import catalog
 from twoarm.terminal import note, say, say_table, share_bar
 
 _INTERRUPTED = 130  # what a shell expects after Ctrl+C
+
+
+class Populations(StrEnum):
+    """Which populations a trial draws from, as `run_study` names them."""
+
+    frozen = "frozen"
+    prior = "prior"
 
 
 def matter(
@@ -26,6 +34,12 @@ def matter(
     trajectories: Annotated[int, typer.Option(help="Of the screening, one run a parameter each.", min=1)] = 2,
     runs: Annotated[int, typer.Option(help="Runs in which everything varies.", min=16)] = 256,
     kept: Annotated[int, typer.Option(help="Parameters that the emulator keeps.", min=1)] = 12,
+    populations: Annotated[
+        Populations | None,
+        typer.Option(
+            help="As fitted and frozen, over its posterior, or the file; frozen where there is one."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 11,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
@@ -52,6 +66,7 @@ def matter(
                 count=trajectories,
                 runs=runs,
                 kept=kept,
+                populations=populations.value if populations else None,
                 workers=workers,
                 announce=None if quiet else note,
                 progress=progress,

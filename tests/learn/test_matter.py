@@ -119,3 +119,23 @@ def test_the_page_holds_tables_and_figures(asked):
     written = pd.read_csv(folder / "screening.csv")
     assert len(written) == len(found.screening)
     assert json.loads((folder / "study.json").read_text(encoding="utf-8"))["matter"] == "marslight-11"
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(tmp_path):
+    screen = small().model_copy(update={"horizon": 43.0})
+    options = {"groups": ["card"], "screen": screen, "count": 1, "runs": 16, "kept": 2, "seed": 5}
+    one = what_matters("marslight-11", tmp_path / "one", workers=1, **options)
+    two = what_matters("marslight-11", tmp_path / "two", workers=2, **options)
+    for stage in ("screening-0003", "emulation-0011"):
+        texts = [(tmp_path / name / "runs" / f"{stage}.json").read_text() for name in ("one", "two")]
+        assert texts[0] == texts[1]
+    pd.testing.assert_frame_equal(one.screening, two.screening)
+
+
+def test_the_page_says_whose_patients_and_what_each_group_adds(asked):
+    folder, _, _, found = asked
+    page = write_matter(found, folder).read_text(encoding="utf-8")
+    assert "io_resistant_squamous_nsclc as frozen on" in page
+    shares = matter_tables(found)["Share of the variance by group (Sobol, alone)"]
+    assert list(shares.columns) == ["endpoint", "card", "together, or not predicted"]

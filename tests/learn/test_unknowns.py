@@ -6,6 +6,8 @@ import pytest
 import twoarm as ta
 from twoarm import catalog
 from twoarm.errors import NoUnknownError
+from twoarm.learn.lab import Recipe, lab_of
+from twoarm.learn.posterior import ties_of
 from twoarm.learn.screen import read_screen
 from twoarm.learn.unknowns import (
     GROUPS,
@@ -103,6 +105,54 @@ def test_measurements_of_the_screen_name_unknowns_or_courses(known):
     for measurement in read_screen("trial").measurements:
         assert bool(matching(found, measurement.unknowns)) == bool(measurement.unknowns)
         assert {each.course for each in measurement.readings} <= set(known.model.outputs)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return lab_of(Recipe("marslight-11", ("population", "clinic"), "trial", None, 1, "frozen"))
+
+
+def test_what_was_fitted_is_spread_over_its_posterior(fitted, known):
+    """Quantiles of the ensemble by its weights, counted here by sorting; nothing fitted has a range."""
+    frozen = fitted.known.frozen
+    found = {each.name: each for each in fitted.unknowns if each.scale == "posterior"}
+    tied = [field for tie in ties_of(frozen) for field in tie]
+    assert len(tied) == len(set(tied)) == (frozen.ensemble.drop(columns="weight").nunique() > 1).sum()
+    assert len(found) == len(ties_of(frozen))
+    one = found["clinic:survival.intercept"]
+    table = frozen.ensemble.sort_values("outcomes:survival.intercept")
+    below = np.cumsum(table["weight"]) <= 0.05
+    assert abs(one.low - table["outcomes:survival.intercept"][~below].iloc[0]) < 0.05
+    clinic = {each.place for each in fitted.unknowns if each.group == "clinic"}
+    assert sum(place == "survival.intercept" for place in clinic) == 1
+    stated = {each.place: each for each in unknowns_of(known, ["clinic"])}["survival.intercept"]
+    assert one.high - one.low < stated.high - stated.low
+
+
+def test_a_quantile_reaches_population_and_clinical_link(fitted):
+    frozen = fitted.known.frozen
+    tie = next(tie for tie in ties_of(frozen) if tie[0].startswith("il2_tumor"))
+    name = f"population:{tie[0]}"
+    settings = [setting_at(fitted.known, fitted.unknowns, {name: u}) for u in (0.1, 0.9)]
+    low, high = (draw_patients(each.population, n=20, seed=3)["il2_tumor"] for each in settings)
+    assert len(tie) == 3
+    assert (low < high).all()
+    link = [
+        setting_at(
+            fitted.known, fitted.unknowns, {"clinic:survival.intercept": u}
+        ).outcomes.survival.intercept
+        for u in (0.1, 0.9)
+    ]
+    assert link[0] < link[1]
+
+
+def test_without_a_fit_the_file_is_what_varies(known):
+    lab = lab_of(Recipe("marslight-11", ("population", "clinic"), "trial", None, 1, "prior"))
+    assert lab.known.frozen is None
+    assert [each.name for each in lab.unknowns] == [
+        each.name for each in unknowns_of(known, ["population", "clinic"])
+    ]
+    assert lab.said == {"which": "prior", "name": "io_resistant_squamous_nsclc"}
 
 
 def test_no_range_is_said(known):

@@ -46,7 +46,7 @@ def update_tables(found: Learned, update: Update) -> dict[str, pd.DataFrame]:
         "Reports beside cohorts of the same size, predicted (90 %), misses first": _predictions(
             found, update
         ),
-        "Draws that are left (effective number)": _looks(found, update),
+        "Draws that are left (effective number)": _looks(found),
     }
 
 
@@ -115,6 +115,7 @@ def notes_of(found: Learned, update: Update) -> list[str]:
         "Members of the populations: "
         + "; ".join(f"{name}: {source}" for name, source in found.sources.items())
         + ".",
+        "Cohorts: " + "; ".join(f"{each.name}, {each.label}" for each in update.cohorts) + ".",
         "More than chance moved: "
         + (", ".join(clear) or "none of the entries")
         + ". The others are as they were "
@@ -155,22 +156,21 @@ def _fields(found: Learned) -> pd.DataFrame:
     table = found.fields.merge(found.emulated.fields, on="field", suffixes=("", "_smooth"))
     table = table.sort_values("chance", kind="stable")
     rows = table.to_dict("records")
+    smooth = ("middle_smooth", "low_smooth", "high_smooth")
     return pd.DataFrame(
         {
             "entry": table["field"],
+            "unit": table["unit"],
             "as stated": [_span(row, "prior", "prior_low", "prior_high") for row in rows],
             "weighed": [_span(row, "middle", "low", "high") for row in rows],
-            "through the emulator": [
-                _span(row, "middle_smooth", "low_smooth", "high_smooth") for row in rows
-            ],
-            "unit": table["unit"],
-            "contraction": [_percent(x) for x in table["contraction"]],
+            "through the emulator": [_span(row, *smooth) for row in rows],
             "moved by, sd": [
                 f"{one:+.2f} / {two:+.2f}"
                 for one, two in zip(table["shift"], table["shift_smooth"], strict=True)
             ],
-            "by chance alone": [f"{x:.2f}" for x in table["chance"]],
-            "told from its prior": np.where(table["chance"] < _CLEAR, "yes", "no"),
+            "narrower by": [_percent(x) for x in table["contraction"]],
+            "by chance": [f"{x:.2f}" for x in table["chance"]],
+            "told": np.where(table["chance"] < _CLEAR, "yes", "no"),
         }
     )
 
@@ -184,17 +184,16 @@ def _span(row: Mapping[Hashable, object], middle: str, low: str, high: str) -> s
     return "" if "nan" in ends else f"{ends[0]} ({ends[1]} to {ends[2]})"
 
 
-def _predictions(found: Learned, update: Update) -> pd.DataFrame:
-    labels = {each.name: each.label for each in update.cohorts}
+def _predictions(found: Learned) -> pd.DataFrame:
     table = found.predictions.assign(
         first=~found.predictions["scored"], far=-found.predictions["stated_z"].abs()
     )
     table = table.sort_values(["first", "stated_inside_90", "far", "row"], kind="stable")
     told = {
         "row": table["row"],
-        "cohort": table["cohort"].map(labels),
+        "cohort": table["cohort"],
         "endpoint": table["endpoint"],
-        "n": table["n"].astype(str).replace("<NA>", "not stated"),
+        "n": table["n"].astype(str).replace("<NA>", "?"),
         "reported": table["reported"].map("{:.3g}".format),
     }
     heads = {"stated": "card as stated", "others": "weighed by the others", "all": "weighed by all"}
@@ -203,7 +202,6 @@ def _predictions(found: Learned, update: Update) -> pd.DataFrame:
             _span(row, *(f"{basis}_{key}" for key in ("predicted", "low", "high")))
             for row in table.to_dict("records")
         ]
-        told[f"z, {basis}"] = table[f"{basis}_z"].map("{:+.1f}".format).replace("+nan", "")
     inside = {1.0: "inside", 0.0: "outside"}
     said = [
         " / ".join(inside.get(row[f"{basis}_inside_90"], "–") for basis in heads)
@@ -216,14 +214,13 @@ def _predictions(found: Learned, update: Update) -> pd.DataFrame:
     return pd.DataFrame(told)
 
 
-def _looks(found: Learned, update: Update) -> pd.DataFrame:
-    labels = {each.name: each.label for each in update.cohorts} | {"all": "all together"}
+def _looks(found: Learned) -> pd.DataFrame:
     table = found.looks
     last = table.groupby(["cohort", "discrepancy"])["cut"].transform("max") == table["cut"]
     when = np.where(table["cohort"] == "all", "", np.where(last, "last cut", "superseded"))
     return pd.DataFrame(
         {
-            "cohort": table["cohort"].map(labels),
+            "cohort": table["cohort"].replace("all", "all together"),
             "rows": table["rows"],
             "cut": when,
             "discrepancy": ["as stated" if x == 1.0 else f"times {x:g}" for x in table["discrepancy"]],
