@@ -125,6 +125,21 @@ def test_another_dose_is_other_patients(tmp_path):
     assert own["dose 1 mg/kg", "hazard_ratio"] > own["dose 3 mg/kg", "hazard_ratio"]
 
 
+def test_all_that_a_protocol_may_ask_is_planned_at_once(tmp_path):
+    # 2:1, minimization, regions, blinded review, crossover, reductions, delays, re-priming, futility by spending
+    found = plan("two_looks_futility", tmp_path, pool=120, replicates=20)
+    own = found.set_index(["scenario", "quantity"])["value"]
+    assert own["as planned", "final_events"] == pytest.approx(220, abs=3)
+    looks = pd.read_csv(tmp_path / "boundaries.csv")
+    assert looks["futility"].iloc[0] > 0
+    kept = pd.read_csv(next((tmp_path / "pool").rglob("docetaxel/000.csv")))
+    versions = [name for name in kept if name.startswith("review_")]
+    assert len(versions) == 3
+    # readers of another set call another day, and not the investigator's
+    assert not kept["review_0"].equals(kept["review_1"])
+    assert not kept["review_0"].equals(kept["progression"])
+
+
 def test_escalation_picks_doses(tmp_path):
     found = plan("first_in_human", tmp_path)
     picked = found.groupby("scenario")["value"].sum()

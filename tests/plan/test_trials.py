@@ -9,7 +9,7 @@ from tests.plan.invented import ask, course, pool
 from tests.trial.stand_in import advance, biology, people
 
 from twoarm.design.boundaries import efficacy_boundary, with_futility
-from twoarm.design.card import Limiting
+from twoarm.design.card import Limiting, read_design
 from twoarm.design.events import schoenfeld_power
 from twoarm.errors import EmptyStratumError
 from twoarm.plan.operate import conduct_many, pool_error, ratios_over_time, summarize
@@ -20,6 +20,7 @@ from twoarm.trial.conduct import run_trial
 from twoarm.trial.cutoff import cut
 from twoarm.trial.outcomes import read_outcomes
 from twoarm.trial.protocol import Enrollment, read_protocol
+from twoarm.trial.randomize import fill_day
 
 
 def test_power_is_that_of_schoenfelds_formula():
@@ -225,6 +226,38 @@ def test_what_is_kept_of_a_pool_is_what_was_simulated(conducted, tmp_path):
     np.testing.assert_array_equal(
         np.isfinite(first.death), trials["docetaxel"].patients["death_day"].notna().to_numpy()
     )
+
+
+def test_limiting_events_count_by_kind_grade_and_window(conducted):
+    trial = conducted[3]["experimental"]
+    rows = [
+        (0, "hypotension", 3, 28.0),  # the last day of the window
+        (1, "hypotension", 3, 29.0),  # too late
+        (2, "hypotension", 2, 5.0),  # too mild
+        (3, "neutropenia", 3, 9.0),  # counts from grade 4 only
+        (4, "neutropenia", 4, 9.0),
+        (5, "hypotension", 3, 20.0),
+        (5, "hypotension", 4, 12.0),  # the first day is kept
+    ]
+    events = pd.DataFrame(rows, columns=["patient", "toxicity", "grade", "day"])
+    rule = read_design("first_in_human").escalation.limiting
+    days = record(trial._replace(toxicity=events), limiting=rule)["limiting"]
+    assert (rule.window, rule.grade, rule.kinds) == (28.0, 3, {"neutropenia": 4})
+    np.testing.assert_array_equal(days[:6], [28.0, np.nan, np.nan, np.nan, 9.0, 12.0])
+    assert days[6:].isna().all()
+
+
+def test_trials_fill_by_the_day_that_is_expected():
+    regions = {
+        "asia": {"rate": "10 1/month", "ramp": "3 months"},
+        "other": {"rate": "20 1/month", "start": "6 months"},
+    }
+    speed = Enrollment(rate="30 1/month", regions=regions)
+    drawn = draw_trials(
+        pool(500), ask().setting._replace(enrollment=speed), seed=2, chunk=0, trials=100
+    ).enrolled
+    for place in (100, 300, 590):
+        assert drawn[:, place - 1].mean() == pytest.approx(fill_day(speed, place), abs=6)
 
 
 def test_dropout_is_drawn_at_its_rate():
