@@ -29,5 +29,7 @@ def made_up(asked: Request, **_: object) -> pd.DataFrame:
             "response_any_day": np.where(responds, 40.0, np.nan),
             "severe_day": np.where(chance.random(n) < 0.2, 30.0, np.nan),
             "best_change": 0.0,
+            "treated_until": np.minimum(pfs_day, os_day),
+            "stopped_day": np.where(chance.random(n) < 0.1, 20.0, np.nan),
         }
     )

@@ -14,7 +14,7 @@ from twoarm.check import cohort as room
 from twoarm.check.between import Spread
 from twoarm.check.pool import Request, twins_of
 from twoarm.check.sampling import scale_of_unit
-from twoarm.check.widths import PARTS
+from twoarm.check.widths import PARTS, _card_and_population
 from twoarm.errors import CohortError, NoSuchEndpointError
 from twoarm.frozen import member_of
 from twoarm.patients.population import read_population
@@ -150,6 +150,19 @@ def test_widths_are_those_of_a_nested_design() -> None:
     alone = split_width_of(table.assign(first=np.nan, second=np.nan), table)
     assert np.isnan(alone["patients"])
     assert alone["sampling"] == pytest.approx(found[3] + found[4], abs=0.01)
+
+
+@pytest.mark.parametrize("crossed", [True, False])
+def test_the_card_is_told_from_members_that_every_draw_shares(crossed: bool) -> None:
+    chance = np.random.default_rng(6)
+    found = []
+    for _ in range(60):
+        members = np.tile(chance.normal(0, 0.4, 4), (6, 1)) if crossed else chance.normal(0, 0.4, (6, 4))
+        centers = chance.normal(0, 0.3, (6, 1)) + members + chance.normal(0, 0.2, (6, 4))
+        found.append(_card_and_population(pd.DataFrame(centers), 0.2**2))
+    assert np.mean(found, axis=0) == pytest.approx([0.09, 0.16], abs=0.035)
+    alone = _card_and_population(pd.DataFrame(chance.normal(0, 0.4, (1, 4000))), 0.1**2)
+    assert alone == pytest.approx((0.0, 0.15), abs=0.02)
 
 
 def split_width_of(table: pd.DataFrame, like: pd.DataFrame) -> pd.Series:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from twoarm.check import check_evidence, cohort, draw_check, run
+from twoarm.check import check_evidence, cohort, draw_check, misses_by, run
 from twoarm.check.pool import Request, kept_at, simulate_pool
 from twoarm.cli import app
 from twoarm.errors import EvidenceColumnError, FolderInUseError, NoSuchEvidenceError, NothingToCheckError
@@ -92,6 +92,13 @@ def test_a_strangers_file_is_predicted_where_it_can_be(
     }
     assert '"<4"' in found.missing.set_index("id").loc["R6", "reason"]
     assert found.coverage["rows"].unique().tolist() == [4]
+    assert found.coverage["which"].unique().tolist() == ["cards that are known"]
+    parts = table[["card", "population", "trial", "sampling"]].sum(axis=1) + table["patients"].fillna(0.0)
+    assert parts.to_numpy() == pytest.approx(1.0)
+    assert (table["card"] == 0).all()  # one draw of a known card
+    misses = misses_by(found.table[found.table["scored"]])
+    assert misses[misses["by"] == "drug"]["rows"].sum() == 4
+    assert misses.set_index("what").loc["mOS", "above"] == 1
     assert costs[0].rows == 6
     assert costs[0].patients == len(asked) * 75  # one in four is followed twice
     assert {request.protocol.arms[request.arm].label for request in asked} == {
@@ -148,6 +155,30 @@ def test_pictures_are_drawn(rows: Path, tmp_path: Path, asked: list[Request]) ->
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
 
 
+def test_a_median_not_reached_and_events_of_any_cause_are_predicted(
+    tmp_path: Path, asked: list[Request]
+) -> None:
+    first = "docetaxel,docetaxel,75 mg/m2 IV,Q3W,none,NSCLC,squamous,2L,no,,40"
+    rows = [
+        f"R1,{first},mOS,NR,months,,,12 (median),T,A,https://a.org/a,",
+        f"R2,{first},mPFS,NR,months,,,12 (median),T,A,https://a.org/a,",
+        f"R3,{first},mOS,NR,months,,,,T,A,https://a.org/a,",
+        f"R4,{first},TEAE_G3plus,0.4,fraction,,,,T,A,https://a.org/a,",
+        f"R5,{first},mOS,26,weeks,NE,NE,,T,A,https://a.org/a,",
+        f"R6,{first},discontinuation_due_to_AE,5,%,,,,T,A,https://a.org/a,",
+    ]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join([HEADER, *rows]) + "\n")
+    found = check_evidence(path, tmp_path / "out", **SMALL)
+    table = found.table.set_index("id")
+    assert table.loc["R1", "verdict"].startswith("inside")  # 300 days, seen for half a year to one and a half
+    assert table.loc["R2", "verdict"].startswith("outside")
+    assert table.loc["R2", "z"] > 1.5
+    assert "length of follow-up" in found.missing.set_index("id").loc["R3", "reason"]
+    assert table.loc["R4", ["endpoint", "reported"]].tolist() == ["TEAE_G3plus", 40.0]
+    assert "R6" in table.index
+
+
 def test_a_count_of_patients_is_a_share_from_there_on(tmp_path: Path, asked: list[Request]) -> None:
     path = tmp_path / "counts.csv"
     row = "R1,docetaxel,docetaxel,75 mg/m2 IV,Q3W,none,NSCLC,squamous,2L,no,,40,partial_responses,4,patients"
@@ -177,6 +208,16 @@ def test_the_command_prints_cost_rows_reasons_and_coverage(
     for word in ("6 rows, 5 cohorts", "R2", "outside", "no card of this agent", "0.9", "predicted.csv"):
         assert word in told.output, word
     assert json.loads((tmp_path / "out" / "study.json").read_text()) == {"kind": "check"}
+    page = (tmp_path / "out" / "check.html").read_text()
+    for word in (
+        "How often intervals hold",
+        "Of cards that are known, ",
+        "R2",
+        "sampling",
+        "no card of this agent",
+    ):
+        assert word in page, word
+    assert set(pd.read_csv(tmp_path / "out" / "between.csv")["family"]) >= {"response", "death", "events"}
 
 
 @pytest.mark.slow
@@ -194,6 +235,6 @@ def test_a_pool_is_simulated_kept_and_made_again_where_it_was_cut_short(tmp_path
     pd.testing.assert_frame_equal(first, simulate_pool(request, model=model, keep=tmp_path))
     place.write_text(place.read_text()[:20])
     pd.testing.assert_frame_equal(first, simulate_pool(request, model=model, keep=tmp_path))
-    assert len(first) == 12
+    assert len(first) == 15  # three of them twice
     assert np.isfinite(first["OS_day"]).all()
     assert kept_at(request._replace(seed=4), model, tmp_path) != place

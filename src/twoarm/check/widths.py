@@ -32,11 +32,13 @@ def split_width(cohorts: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    Nested. Cohorts of n patients drawn with replacement from the pool of a draw and member vary by what who
-    is in them and chance add. The part that two fates of the same patients share, their covariance over
-    cohorts, is that of the patients; the rest is sampling. The variance between members of a draw is that of
-    the population, plus what pools of finite size and few cohorts leave in a mean; that between draws is that
-    of the card, plus what all of these leave. The trial's is what its effect adds within a draw and member.
+    Cohorts of n patients drawn with replacement from the pool of a draw and member vary by what who is in
+    them and chance add. The part that two fates of the same patients share, their covariance over cohorts, is
+    that of the patients; the rest is sampling. Centers of draws and members are split in two directions: what
+    draws have in common over members is the card's; what members have in common over draws, and what a member
+    does on one draw only, is the population's, less what pools of finite size and few cohorts leave in a
+    center. So a member that is drawn anew for each draw counts rightly too. The trial's is what its effect
+    adds within a draw and member.
     Estimates below 0 count as 0. Where nobody was followed twice, patients are NaN, and a part of sampling.
 
     Examples
@@ -65,13 +67,7 @@ def _split(own: pd.DataFrame, unit: str, echo: float, n: int) -> tuple[float, ..
     within = _mean(cells["free"].var(ddof=1))
     trial = max(_mean(cells["value"].var(ddof=1)) - _mean(cells["plain"].var(ddof=1)), 0.0)
     count = max(float(cells["free"].count().mean()), 1.0)
-    left = within * (1 / count + echo)
-    centers = cells["free"].mean()
-    members = centers.groupby("draw")
-    population = max(_mean(members.var(ddof=1)) - left, 0.0)
-    draws = members.mean()
-    between = float(draws.var(ddof=1)) if len(draws) > 1 else 0.0
-    card = max(between - (population + left) / max(float(members.count().mean()), 1.0), 0.0)
+    card, population = _card_and_population(cells["free"].mean().unstack(), within * (1 / count + echo))
     shared = _shared(x)
     known = 0.0 if np.isnan(shared) else shared
     parts = np.array([card, population, trial, within * known, within * (1 - known)])
@@ -80,6 +76,22 @@ def _split(own: pd.DataFrame, unit: str, echo: float, n: int) -> tuple[float, ..
     shares = parts / parts.sum()
     shares[3] = np.nan if np.isnan(shared) else shares[3]
     return tuple(float(share) for share in shares)
+
+
+def _card_and_population(centers: pd.DataFrame, left: float) -> tuple[float, float]:
+    """Variances of draws and of members from the centers of all; `left` is what chance leaves in one."""
+    known = centers.dropna(axis=1)
+    table = (known if known.shape[1] > 1 else centers.dropna(axis=0)).to_numpy(float)
+    draws, members = table.shape
+    if draws < 2 or members < 2:
+        spread = max(float(table.var(ddof=1)) - left, 0.0) if table.size > 1 else 0.0
+        return (spread, 0.0) if draws > 1 else (0.0, spread)
+    of_draws, of_members = table.mean(axis=1), table.mean(axis=0)
+    rest = table - of_draws[:, None] - of_members + table.mean()
+    both = float((rest**2).sum()) / ((draws - 1) * (members - 1))
+    card = max(float(of_draws.var(ddof=1)) - both / members, 0.0)
+    alone = max(float(of_members.var(ddof=1)) - both / draws, 0.0)
+    return card, alone + max(both - left, 0.0)
 
 
 def _shared(x: pd.DataFrame) -> float:
