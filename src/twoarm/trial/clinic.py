@@ -79,7 +79,6 @@ class Setup:
     after_dose: np.ndarray
     takes: np.ndarray
     blocked_before: np.ndarray
-    symptomatic: np.ndarray
 
 
 @dataclass
@@ -89,7 +88,6 @@ class State:
     schedule: dosing.Schedule
     now: np.ndarray
     next_scan: np.ndarray
-    scan_days: np.ndarray
     death: np.ndarray
     new_lesion: np.ndarray
     progression: np.ndarray
@@ -160,7 +158,6 @@ def set_up(
     visits, lesions = plan.planned.size, baseline.shape[1]
     rules = dosing.rules_of(protocol.arms, arm_of)
     wish = uniforms(seed, "crossover", labels, rules.later.shape[1], replicate=replicate)
-    feels = uniforms(seed, "symptoms", labels, replicate=replicate)[:, 0]
     present, limit = imaging.non_target_limits(outcomes.non_target, labels, seed=seed, replicate=replicate)
     background = np.ceil(survival.other_death_days(seed, labels, link, replicate=replicate))
     lost = np.ceil(survival.exponential_days(seed, "dropout", labels, link.dropout, replicate=replicate))
@@ -190,7 +187,6 @@ def set_up(
         after_dose=np.array([quantity(text, "day") for text in outcomes.toxicity.after_dose]),
         takes=(rules.later > 0) & (wish < rules.taken_by),
         blocked_before=np.zeros(labels.size, bool) if blocked_before is None else blocked_before,
-        symptomatic=feels < outcomes.new_lesions.symptomatic,
     )
 
 
@@ -213,7 +209,6 @@ def admit(setup: Setup) -> State:
         schedule=dosing.open_schedule(setup.rules),
         now=np.zeros(n),
         next_scan=np.ones(n, int),
-        scan_days=setup.plan.days.copy(),
         death=np.full(n, _NEVER),
         new_lesion=np.full(n, np.nan),
         progression=np.full(n, np.nan),
@@ -360,7 +355,7 @@ def _scan_day(setup: Setup, state: State) -> np.ndarray:
     """Day of each patient's next scan; infinite where there is none."""
     visits = setup.plan.planned.size
     place = np.minimum(state.next_scan, visits - 1)
-    day = state.scan_days[np.arange(place.size), place]
+    day = setup.plan.days[np.arange(place.size), place]
     return np.where((state.next_scan < visits) & np.isnan(state.progression), day, _NEVER)
 
 
@@ -377,16 +372,6 @@ def _grow_and_die(setup: Setup, state: State, who: np.ndarray) -> None:
     appeared = imaging.new_lesion_days(sld, days, setup.labels[who], setup.outcomes.new_lesions, **key)
     appeared = np.ceil(appeared)
     state.new_lesion[who] = np.where(appeared <= np.minimum(now, state.death[who]), appeared, np.nan)
-    _scan_sooner(setup, state, who[~np.isnan(state.new_lesion[who])])
-
-
-def _scan_sooner(setup: Setup, state: State, who: np.ndarray) -> None:
-    """Bring the next scan forward in patients to whom a new lesion gives symptoms."""
-    visits = setup.plan.planned.size
-    rows = who[setup.symptomatic[who] & np.isnan(state.progression[who]) & (state.next_scan[who] < visits)]
-    visit = state.next_scan[rows]
-    soon = state.now[rows] + setup.outcomes.new_lesions.symptomatic_wait
-    state.scan_days[rows, visit] = np.minimum(state.scan_days[rows, visit], soon)
 
 
 def _grade(setup: Setup, state: State, window: Window) -> None:

@@ -101,7 +101,7 @@ def close(
     visits, held = _visits(setup, state)
     readings = imaging.readings_table(
         setup.labels,
-        state.scan_days,
+        setup.plan.days,
         state.diameters,
         state.too_small,
         held & ~np.isnan(state.diameters[..., 0]),
@@ -153,7 +153,7 @@ def _happened(setup: clinic.Setup, state: clinic.State) -> pd.DataFrame:
     cause = np.select([np.isnan(death), other], ["", "other"], default="cancer")
     until = np.minimum(state.now, state.death)
     evaluable = np.isin(state.overall, ("CR", "PR", "SD"))
-    before = np.where(evaluable, state.scan_days, 0.0).max(axis=1)
+    before = np.where(evaluable, setup.plan.days, 0.0).max(axis=1)
     therapy = clinic.next_therapy(setup, state)
     return pd.DataFrame(
         {
@@ -186,7 +186,7 @@ def _visits(setup: clinic.Setup, state: clinic.State) -> tuple[pd.DataFrame, np.
         {
             "patient": setup.labels[row],
             "visit": visit,
-            "day": state.scan_days[pick],
+            "day": setup.plan.days[pick],
             "planned": setup.plan.planned[visit],
             "held": held[pick],
             "total": state.total[pick],

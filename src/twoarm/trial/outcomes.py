@@ -41,8 +41,6 @@ class NewLesions(Card):
     growth_window: Annotated[float, measured("day", above=0)]
     early: Annotated[float, measured("", at_least=0)] = 0.0
     early_fades: Annotated[float, measured("day", above=0)] = 42.0
-    symptomatic: Annotated[float, measured("", at_least=0, at_most=1)] = 0.0
-    symptomatic_wait: Annotated[float, measured("day", at_least=1)] = 7.0
 
 
 class NonTarget(Card):
