@@ -126,7 +126,7 @@ def test_another_dose_is_other_patients(tmp_path):
 
 
 def test_all_that_a_protocol_may_ask_is_planned_at_once(tmp_path):
-    # 2:1, minimization, regions, blinded review, crossover, reductions, delays, re-priming, futility by spending
+    # 2:1, minimization, regions, review, crossover, reductions, delays, re-priming, futility by spending
     found = plan("two_looks_futility", tmp_path, pool=120, replicates=20)
     own = found.set_index(["scenario", "quantity"])["value"]
     assert own["as planned", "final_events"] == pytest.approx(220, abs=3)

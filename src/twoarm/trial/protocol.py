@@ -116,9 +116,9 @@ class Review(Card):
     """Blinded independent review: two readers, and a third who decides where they disagree.
 
     `versions` is how many sets of readers are drawn for each virtual patient where trials are drawn from a
-    pool. `picks` is the chance that a reader follows a lesion as a target, the largest always; `misses_new` the
-    chance not to see a new lesion on a scan on which it could be seen. How well they measure stands in the
-    outcomes file, as the investigator's error does.
+    pool. `picks` is the chance that a reader follows a lesion as a target, the largest always; `misses_new`
+    the chance not to see a new lesion on a scan on which it could be seen. How well they measure stands in
+    the outcomes file, as the investigator's error does.
     """
 
     versions: Annotated[int, SOURCED, Field(ge=1)]
