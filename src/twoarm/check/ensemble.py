@@ -13,7 +13,7 @@ from scipy.stats import qmc
 
 from twoarm import catalog, chance
 from twoarm.check.events import draw_events
-from twoarm.errors import EnsembleError
+from twoarm.errors import CardEntryError, EnsembleError
 from twoarm.fit.card import Parameter, read_calibration
 from twoarm.frozen import (
     Member,
@@ -186,7 +186,7 @@ def _possible(texts: Texts, population: str, number: int) -> list[Member]:
     """One member, or none where no patient could be drawn from it: a prior's corners may contradict."""
     try:
         return [member_of(texts, label=f"{population} prior {number}")]
-    except ValidationError:
+    except (ValidationError, CardEntryError):
         return []
 
 
