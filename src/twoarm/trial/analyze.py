@@ -132,11 +132,12 @@ def analyze(
     if len(order) > 1:
         pair = table[table["arm"].isin([order[0], order[-1]])]
         ratios: list[_Row] = []
-        others = [*_more_responses(pair, order, stratified), *_more_stops(pair, order, stratified)]
+        others = _more_responses(pair, order, stratified)
         for endpoint, months in landmarks.items():
             ratio, *rest = _contrast(pair, endpoint, order[0], stratified, max(months))
             ratios, others = [*ratios, ratio], [*others, *rest]
-        rows += [*ratios, *others]  # what readers look for comes first
+        # what readers look for comes first
+        rows += [*ratios, *others, *_more_stops(pair, order, stratified)]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
