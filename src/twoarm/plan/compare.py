@@ -33,7 +33,7 @@ from twoarm.units import quantity
 
 PLANNED = Scenario({})
 _PILOT = 100  # trials that say how far the restricted mean can look
-_FEW = 10  # patients of an arm in a stratum; fewer do not limit how far the restricted mean can look
+_HELD = 0.9  # share of a trial's patients in strata that the restricted mean keeps
 _SHOWN = 400  # trials behind the picture of hazard ratios
 _AROUND = 0.25  # by how much an input moves that has no range of its own
 _CURVE = (0.5, 0.75, 1.25, 1.5)  # of the planned number of patients, where nothing is varied
@@ -353,14 +353,30 @@ def _pilot(pool: Pool, experimental: Course, control: Course, ask: Ask, seed: in
     usual = int(np.median(np.isfinite(happened.event).sum(axis=1)))
     cutoff = event_day(drawn, happened, ask.events[-1])
     seen = np.minimum(cutoff[:, None] - drawn.enrolled, happened.until)
-    reach = np.full(len(seen), np.inf)
-    for stratum in range(-1, int(drawn.stratum.max()) + 1 if ask.stratified else 0):
-        here = (drawn.stratum == stratum) | (stratum < 0)  # -1: everybody
-        for group in (drawn.treated & here, ~drawn.treated & here):
-            longest = np.where(group, seen, 0.0).max(axis=1)
-            enough = (group.sum(axis=1) >= _FEW) | (stratum < 0)
-            reach = np.where(enough, np.minimum(reach, longest), reach)
+    reach = _reach(seen, drawn.treated, np.ones(seen.shape, bool))
+    if ask.stratified:
+        # strata that hold nearly everybody see so far; the others may be left out of a trial
+        died = happened.event <= seen
+        own = [drawn.stratum == stratum for stratum in range(int(drawn.stratum.max()) + 1)]
+        far = np.stack([_reach(seen, drawn.treated, here, died) for here in own], axis=1)
+        share = np.stack([here.mean(axis=1) for here in own], axis=1)
+        order = np.argsort(far, axis=1)
+        lost = np.cumsum(np.take_along_axis(share, order, 1), axis=1)
+        first = (lost > 1 - _HELD).argmax(axis=1)[:, None]
+        reach = np.minimum(reach, np.take_along_axis(np.take_along_axis(far, order, 1), first, 1)[:, 0])
     return usual, float(np.quantile(reach, 0.02))
+
+
+def _reach(
+    seen: np.ndarray, treated: np.ndarray, here: np.ndarray, died: np.ndarray | None = None
+) -> np.ndarray:
+    """How long both arms are seen in each trial; infinite where both curves have come to 0."""
+    reach = np.full(len(seen), np.inf)
+    for group in (treated & here, ~treated & here):
+        alive = group if died is None else group & ~died
+        longest, last = (np.where(part, seen, 0.0).max(axis=1) for part in (alive, group))
+        reach = np.where((longest == last) | (last == 0), np.minimum(reach, longest), reach)
+    return reach
 
 
 def _null(
