@@ -43,9 +43,7 @@ def update_tables(found: Learned, update: Update) -> dict[str, pd.DataFrame]:
     )
     return {
         f"The card before and after (90 % of draws; {many})": _fields(found),
-        "Reports beside cohorts of the same size, predicted (90 %), misses first": _predictions(
-            found, update
-        ),
+        "Reports beside cohorts of the same size, predicted (90 %), misses first": _predictions(found),
         "Draws that are left (effective number)": _looks(found),
     }
 
