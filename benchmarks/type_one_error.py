@@ -144,6 +144,22 @@ def repeat(case: tuple, trials: int, times: int) -> None:
     print(f"batches spread by {np.mean(spread):.2f} of the binomial variance")
 
 
+def urn(trials: int, events: int = 360) -> None:
+    """Log-rank test alone: each event takes a patient at risk at random. What the ratio of the arms does to it."""
+    draw, limit = generator(1, "urn"), float(ndtri(0.975))
+    for treated, others in ((300, 300), (400, 200)):
+        left, score, variance = np.full(trials, float(treated)), np.zeros(trials), np.zeros(trials)
+        for gone in range(events):
+            share = left / (treated + others - gone)
+            hit = draw.random(trials) < share
+            score, variance, left = score + hit - share, variance + share * (1 - share), left - hit
+        z = -score / np.sqrt(variance)
+        print(
+            f"{treated} against {others}: {(z >= limit).mean():.4f} above, {(z <= -limit).mean():.4f} below"
+        )
+    print(f"standard error {np.sqrt(0.025 * 0.975 / trials):.4f}")
+
+
 def main() -> None:
     """Run what is asked and print it."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -151,8 +167,11 @@ def main() -> None:
     words.add_argument("--seeds", type=int, nargs="+", default=[20, 21, 22])
     words.add_argument("--repeat", type=int, default=0, help="runs of one case from one pool")
     words.add_argument("--case", type=int, default=3, help="of --repeat, counted from 0")
+    words.add_argument("--urn", action="store_true", help="the log-rank test alone, at 1:1 and 2:1")
     asked = words.parse_args()
-    if asked.repeat:
+    if asked.urn:
+        urn(20 * asked.trials)
+    elif asked.repeat:
         repeat(CASES[asked.case], asked.trials, asked.repeat)
     else:
         compare(asked.trials, asked.seeds)
