@@ -1,6 +1,7 @@
 """What reports say of a card: likelihoods in closed form, weights, and doubt that holds them back."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 from scipy.stats import binom, norm
 
+from twoarm.check.ensemble import ensemble_of
 from twoarm.errors import NoSuchCohortError, NothingToLearnError, OtherStudyError
 from twoarm.evidence.read import read_evidence
 from twoarm.learn import notes_of, read_update, update_card, update_tables, write_update
@@ -74,6 +76,7 @@ def pools():
     stand_in = Pools()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("twoarm.learn.seen.predict_asked", stand_in)
+        patch.setattr("twoarm.learn.seen.ensemble_of", cache(ensemble_of))  # read once, not once a test
         yield stand_in
 
 
