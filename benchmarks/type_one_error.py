@@ -145,7 +145,7 @@ def repeat(case: tuple, trials: int, times: int) -> None:
 
 
 def urn(trials: int, events: int = 360) -> None:
-    """Log-rank test alone: each event takes a patient at risk at random. What the ratio of the arms does to it."""
+    """Test an urn: each event takes a patient at risk at random; only the ratio of the arms is left."""
     draw, limit = generator(1, "urn"), float(ndtri(0.975))
     for treated, others in ((300, 300), (400, 200)):
         left, score, variance = np.full(trials, float(treated)), np.zeros(trials), np.zeros(trials)
