@@ -13,7 +13,7 @@ from twoarm.learn.unknowns import GROUPS, Group, Known, Unknown, molecules_of, u
 from twoarm.model.sbml import read_model
 from twoarm.patients.population import read_population
 from twoarm.study.card import read_study
-from twoarm.study.whom import Which, is_frozen
+from twoarm.study.whom import Which, is_frozen, said_of
 from twoarm.trial.conduct import Advance
 from twoarm.trial.outcomes import outcomes_text
 from twoarm.trial.protocol import Protocol
@@ -105,7 +105,7 @@ def lab_of(recipe: Recipe, advance: Advance | None = None) -> Lab:
         frozen=frozen,
     )
     readings = tuple(each for measurement in asked.measurements for each in measurement.readings)
-    said = _said(known)
+    said = said_of(frozen) if frozen else {"which": "prior", "name": known.population.name}
     unknowns = unknowns_of(known, chosen)
     return Lab(known, unknowns, asked, tuple(dict.fromkeys(readings)), recipe.seed, said, advance)
 
@@ -115,18 +115,3 @@ def _frozen(protocol: Protocol, which: Which | None) -> Frozen | None:
     if which == "prior" or (which is None and not is_frozen(protocol)):
         return None
     return read_frozen(Path(str(protocol.population)).stem)
-
-
-def _said(known: Known) -> dict[str, Any]:
-    """Say whose patients they are, as a study says it."""
-    frozen = known.frozen
-    if frozen is None:
-        return {"which": "prior", "name": known.population.name}
-    return {
-        "which": "frozen",
-        "name": frozen.name,
-        "status": str(frozen.record["status"]),
-        "date": str(frozen.record["date"]),
-        "stale": list(frozen.stale),
-        "of": len(frozen.ensemble),
-    }

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from twoarm import catalog
 from twoarm.errors import NotInLibraryError
-from twoarm.frozen import Member, frozen_files, frozen_names, members_of, read_frozen
+from twoarm.frozen import Frozen, Member, frozen_files, frozen_names, members_of, read_frozen
 from twoarm.patients.population import read_population
 from twoarm.trial.outcomes import read_outcomes
 from twoarm.trial.protocol import Protocol
@@ -89,16 +89,31 @@ def whom_of(protocol: Protocol, which: Which | None, *, draws: int, seed: int) -
     frozen = read_frozen(Path(str(protocol.population)).stem)
     files = frozen.record["files"]
     digests = {Path(name).stem: str(digest) for name, digest in files.items()}
-    said = {
-        "which": which,
+    count = draws if len(frozen.ensemble) > 1 else 1
+    return Whom(tuple(members_of(frozen, count, seed=seed)), said_of(frozen), digests)
+
+
+def said_of(frozen: Frozen) -> dict[str, Any]:
+    """Say what a frozen population is, for records.
+
+    Parameters
+    ----------
+    frozen : Frozen
+        From `read_frozen`.
+
+    Returns
+    -------
+    dict
+        As `Whom.said`.
+    """
+    return {
+        "which": "frozen",
         "name": frozen.name,
         "status": str(frozen.record["status"]),
         "date": str(frozen.record["date"]),
         "stale": list(frozen.stale),
         "of": len(frozen.ensemble),
     }
-    count = min(draws, max(len(frozen.ensemble), 1)) if len(frozen.ensemble) < 2 else draws
-    return Whom(tuple(members_of(frozen, count, seed=seed)), said, digests)
 
 
 def is_frozen(protocol: Protocol) -> bool:
