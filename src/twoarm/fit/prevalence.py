@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from scipy.optimize import linprog, minimize
 
 from twoarm.errors import OutOfReachError, WeightTableError
+from twoarm.fit.targets import Reading
 
 _MONTH = 365.25 / 12
 _PASSES = 30  # of curves with censored patients, until they stay
@@ -16,6 +18,13 @@ _SAME = 1e-6
 _COUNTED = 0.5  # of the patients that a target counts at equal weights
 _SLACK = 1e-7  # of a share
 _MET = 1e-4  # a miss by less is the end of a search, not a target out of reach
+ASKED = {
+    "PFS": (0.05, "PFS at every month"),
+    "OS": (0.05, "OS at every month"),
+    "ORR_evaluable": (0.03, "objective response"),
+    "ORR": (0.03, "objective response"),
+    "best_change": (0.10, "distribution of best change"),
+}  # what is asked of a fitted arm, a share, and its name
 _NEEDED = ("arm", "what", "at", "value", "tolerance")
 
 
@@ -100,6 +109,79 @@ def weigh_patients(table: pd.DataFrame, targets: pd.DataFrame) -> Prevalence:
     after = _shares(table, asked, patients, weights)[1]
     told = asked.assign(before=before, after=after)
     return Prevalence(pd.Series(weights, patients), float(1 / (weights**2).sum()), told)
+
+
+def demands_of(readings: Sequence[Reading]) -> pd.DataFrame:
+    """Say what is asked of a fit, as targets of `weigh_patients`.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+        Published numbers.
+
+    Returns
+    -------
+    DataFrame
+        `arm what at value tolerance cohort demand`: one row for each fitted reading that something is asked
+        of; members take the place of patients, `arm` is "members", `what` the place of the reading.
+    """
+    rows = [
+        ("members", str(place), np.nan, reading.value, *ASKED[reading.what], reading.cohort)
+        for place, reading in enumerate(readings)
+        if reading.fitted and reading.what in ASKED
+    ]
+    return pd.DataFrame(rows, columns=[*_NEEDED, "demand", "cohort"])
+
+
+def members_as_patients(simulated: np.ndarray) -> pd.DataFrame:
+    """Lay out members that could be simulated, as a table for `weigh_patients`.
+
+    Parameters
+    ----------
+    simulated : (member, reading) float array
+        What each gave.
+
+    Returns
+    -------
+    DataFrame
+        `patient arm`, and a column for each reading.
+    """
+    good = np.flatnonzero(np.isfinite(simulated).all(axis=1))
+    table = pd.DataFrame(simulated[good], columns=[str(place) for place in range(simulated.shape[1])])
+    return table.assign(patient=good, arm="members")
+
+
+def weigh_members(readings: Sequence[Reading], simulated: np.ndarray, room: float) -> np.ndarray | None:
+    """Weigh the members of a posterior as evenly as the demands on a fit allow.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+        Published numbers.
+    simulated : (member, reading) float array
+        What each member gave.
+    room : float
+        Share of what is allowed that the weighted mean may be off by: chance takes the rest.
+
+    Returns
+    -------
+    (member,) float array or None
+        None where no weights keep the demands.
+
+    References
+    ----------
+    allen2016, jaynes1957.
+    """
+    asked = demands_of(readings)
+    try:
+        found = weigh_patients(
+            members_as_patients(simulated), asked.assign(tolerance=room * asked["tolerance"])
+        )
+    except OutOfReachError:
+        return None
+    weights = np.zeros(len(simulated))
+    weights[found.weights.index] = found.weights
+    return weights
 
 
 def _checked(table: pd.DataFrame, targets: pd.DataFrame) -> None:

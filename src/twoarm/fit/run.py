@@ -19,6 +19,7 @@ from twoarm.errors import FitFailedError, NotARunError, TwoarmError
 from twoarm.fit.card import Calibration, read_calibration
 from twoarm.fit.cohorts import Scene, conduct, set_scene
 from twoarm.fit.ensemble import first_ensemble, kalman_step, misfits, steps_of, weigh
+from twoarm.fit.prevalence import weigh_members
 from twoarm.fit.sample import learn_near, sample_posterior, widened
 from twoarm.fit.targets import Reading, covariance, read_targets
 from twoarm.model.sbml import read_model
@@ -28,7 +29,11 @@ from twoarm.study.folder import claim, read_record, write_record
 Progress = Callable[[str, float], None]
 _SHARE_THAT_MUST_RUN = 0.5
 _STEPS = "steps.json"
+_BEYOND = 0.5  # standard deviations of the prior: how far beyond the members so far a draw may lie
+_TAUGHT = 5  # ensembles whose members count for that: the last ones
 _ENDLESS = 10**9  # patients
+_ROOM = 0.9  # of what the demands allow: the weighted mean of a hundred cohorts has chance of its own
+_JUDGED = 3  # more cohorts of each member of the posterior: two to weigh it, one to judge it
 _FINAL_SEEDS = 1_000_000  # the last ensemble meets patients that no iteration has seen
 
 
@@ -163,7 +168,7 @@ def fit_population(
         draws = generator(seed, "fit, sample", replicate=len(simulated))
         drawn = sample_posterior(emulator, own[0], error, draws)
         wide = widened(drawn.z, emulator, error, real, exact) if rounds == 1 else drawn.z
-        z.append(_thinned(wide, members, draws))
+        z.append(_thinned(wide, members, draws, z[-_TAUGHT:]))
     with _Crew(name, workers) as crew:
         while len(simulated) < total:
             last = len(simulated) == total - 1
@@ -172,7 +177,7 @@ def fit_population(
             )
             simulated.append(found)
             left = np.inf if minutes is None else minutes * 60 - (time.monotonic() - started)
-            total, plan = _fitting_in(total, plan, len(simulated), left / cost)
+            total, plan = _fitting_in(total, plan, len(simulated), left / cost - _JUDGED)
             if plan:
                 step, draws = plan.pop(0), generator(seed, "fit, perturbed data", replicate=len(steps))
                 z.append(kalman_step(z[-1], found[:, fitted], *own, step, draws))
@@ -184,16 +189,24 @@ def fit_population(
                 drawn = sample_posterior(emulator, own[0], error, draws)
                 final = len(simulated) == total - 1
                 wide = widened(drawn.z, emulator, error, real, exact) if final else drawn.z
-                z.append(_thinned(wide, members, draws))
-    again, _ = learn_near(z, simulated, fitted, exact)
-    weights = weigh(
-        misfits(emulator.bare(z[-1]), own[0], error),
-        misfits(np.where(np.isfinite(found[:, fitted]), again.bare(z[-1]), np.nan), own[0], error),
-    )
+                z.append(_thinned(wide, members, draws, z[-_TAUGHT:]))
+        again, _ = learn_near(z, simulated, fitted, exact)
+        weights = weigh(  # where the demands cannot be kept by weights
+            misfits(emulator.bare(z[-1]), own[0], error),
+            misfits(np.where(np.isfinite(found[:, fitted]), again.bare(z[-1]), np.nan), own[0], error),
+        )
+        # weights are found on three cohorts of each member, and judged on a fourth
+        more = [
+            crew.run(folder, z[-1], patients, seed, last=True, say=say, at=(total + extra, total))[0]
+            for extra in range(_JUDGED)
+        ]
+        even = weigh_members(readings, np.mean([found, *more[:-1]], axis=0), _ROOM)
+        weights, simulated[-1] = weights if even is None else even, more[-1]
     facts: dict[str, Any] = {"seed": seed, "members": members, "patients": patients, "workers": workers}
     facts |= {"seconds": round(time.monotonic() - started, 1), "steps": steps}
     facts |= {"rounds": len(simulated) - len(steps) - 1}
     facts |= {"cohorts": members * len(simulated) * len(calibration.cohorts)}
+    facts |= {"weighed": even is not None, "effective": round(float(1 / (weights**2).sum()), 1)}
     facts |= {"r_hat": round(float(drawn.r_hat.max()), 4), "accepted": round(drawn.accepted, 3)}
     return Fitted(calibration, readings, z, simulated, weights, variance, steps, facts)
 
@@ -224,10 +237,17 @@ def _keep(earlier: Path, folder: Path, ensembles: int) -> None:
         shutil.copy(earlier / _STEPS, folder / _STEPS)
 
 
-def _thinned(z: np.ndarray, members: int, chance: np.random.Generator) -> np.ndarray:
-    """Take members of the ensemble from all draws alike."""
-    flat = z.reshape(-1, z.shape[-1])
-    return flat[chance.choice(len(flat), size=members, replace=False)]
+def _thinned(
+    z: np.ndarray, members: int, chance: np.random.Generator, taught: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Take members of the ensemble from all draws alike, but none from where no member has ever been.
+
+    A polynomial that was learned on one side of its turning point promises as much on the other.
+    """
+    flat, known = z.reshape(-1, z.shape[-1]), np.concatenate(taught)
+    away = np.maximum(known.min(axis=0) - flat, flat - known.max(axis=0)).max(axis=1)
+    near = flat[away <= max(_BEYOND, float(np.partition(away, members - 1)[members - 1]))]
+    return near[chance.choice(len(near), size=members, replace=False)]
 
 
 def _fitting_in(total: int, plan: list[float], done: int, possible: float) -> tuple[int, list[float]]:
@@ -295,7 +315,8 @@ class _Crew:
     ) -> tuple[np.ndarray, float]:
         """Simulate every member; those on disk are read. Gives the numbers, and the seconds it took."""
         started, (number, total) = time.monotonic(), at
-        room = folder / f"ensemble-{number}"
+        others = number - total + 1
+        room = folder / (f"ensemble-{number}" if others < 1 else f"other-patients-{others}")
         found: dict[int, np.ndarray] = {}
         reasons: list[str] = []
         for member, row in enumerate(z):
@@ -304,7 +325,7 @@ class _Crew:
                 found[member] = kept
         ready = len(found)
         missing = [member for member in range(len(z)) if member not in found]
-        base = _FINAL_SEEDS if last else 0
+        base = _FINAL_SEEDS * (last + max(others, 0))
         for done, (member, values, reason) in enumerate(self._each(z, missing, patients, seed + base), 1):
             found[member] = values
             reasons += [reason] if reason else []
@@ -312,9 +333,10 @@ class _Crew:
                 {"z": list(map(float, z[member])), "g": list(map(float, values))}, _file(room, member)
             )
             share = (ready + done) / len(z)
-            cost = (time.monotonic() - started) / done * len(z) * (total - number - share)
-            told = f"ensemble {number + 1} of {total}: member {ready + done} of {len(z)}"
-            say(f"{told}; about {cost / 60:.0f} min to go", min((number + share) / total, 1.0))
+            cost = (time.monotonic() - started) / done * len(z) * (total + _JUDGED - number - share)
+            told = f"ensemble {number + 1} of {total}" if others < 1 else f"other patients, {others}"
+            told = f"{told}: member {ready + done} of {len(z)}"
+            say(f"{told}; about {cost / 60:.0f} min to go", min((number + share) / (total + _JUDGED), 1.0))
         simulated = np.array([found[member] for member in range(len(z))])
         failed = int((~np.isfinite(simulated).all(axis=1)).sum())
         if failed > _SHARE_THAT_MUST_RUN * len(z):

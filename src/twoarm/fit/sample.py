@@ -13,7 +13,7 @@ _LEAP, _STEPS = 0.25, 8  # in units of the posterior's own width
 _NEWTON = 60
 _DAMPING = 1e-3
 _A_TERM = 3  # members a term of the emulator, or its squares are left out
-_NEAR = 3  # ensembles that an emulator is learned from: the last ones
+_NEAR = 5  # ensembles that an emulator is learned from: the last ones
 
 
 class Drawn(NamedTuple):

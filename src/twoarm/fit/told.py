@@ -12,7 +12,7 @@ import pandas as pd
 from twoarm.errors import OutOfReachError
 from twoarm.fit.emulator import Emulator, learn
 from twoarm.fit.ensemble import misfits
-from twoarm.fit.prevalence import weigh_patients
+from twoarm.fit.prevalence import ASKED, demands_of, members_as_patients, weigh_patients
 from twoarm.fit.run import Fitted
 from twoarm.study.folder import write_record, write_table
 
@@ -20,13 +20,6 @@ _LEARNED = 0.35  # of the variance: where nothing can be learned, a hundred memb
 _MOVED = 0.5  # prior standard deviations
 _FAR = 2.0  # standard errors
 _HIGHER = 0.5  # share of the misfit of one target that another must be able to explain
-_LIMITS = {
-    "PFS": (5.0, "PFS at every month"),
-    "OS": (5.0, "OS at every month"),
-    "ORR_evaluable": (3.0, "objective response"),
-    "ORR": (3.0, "objective response"),
-    "best_change": (10.0, "distribution of best change"),
-}  # percentage points that are asked of a fitted arm, and their name
 
 
 class Must(NamedTuple):
@@ -102,11 +95,11 @@ def demands(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for (cohort, what), own in table[table["fitted"]].groupby(["cohort", "what"], sort=False):
-        if what in _LIMITS:
+        if what in ASKED:
             worst = own["difference"].abs().idxmax()
             found = 100 * abs(own.loc[worst, "difference"])
-            limit, said = _LIMITS[str(what)]
-            rows.append((cohort, said, limit, found, own.loc[worst, "at"], found <= limit))
+            limit, said = ASKED[str(what)]
+            rows.append((cohort, said, 100 * limit, found, own.loc[worst, "at"], found <= 100 * limit))
     return pd.DataFrame(rows, columns=["cohort", "demand", "limit", "found", "at", "kept"])
 
 
@@ -125,26 +118,16 @@ def mixtures(fitted: Fitted) -> pd.DataFrame:
         that could be simulated, the effective number left by the most even weights that keep the demand, and
         where no weights do (0 left), what cannot be met and how near it comes. Nothing is weighed by this.
     """
-    simulated = fitted.simulated[-1]
-    good = np.isfinite(simulated).all(axis=1)
-    names = [f"{reading.target} {reading.what} {reading.at:g}" for reading in fitted.readings]
-    table = pd.DataFrame(simulated[good], columns=names).assign(patient=np.arange(good.sum()), arm="members")
-    asked = pd.DataFrame(
-        [
-            ("members", name, np.nan, r.value, _LIMITS[r.what][0] / 100, r.cohort, _LIMITS[r.what][1])
-            for name, r in zip(names, fitted.readings, strict=True)
-            if r.fitted and r.what in _LIMITS
-        ],
-        columns=["arm", "what", "at", "value", "tolerance", "cohort", "demand"],
-    )
+    table, asked = members_as_patients(fitted.simulated[-1]), demands_of(fitted.readings)
     parts = [(*key, own) for key, own in asked.groupby(["cohort", "demand"], sort=False)]
     rows = []
     for cohort, demand, own in [*parts, ("all", "all", asked)]:
         try:
             left, why = weigh_patients(table, own).effective, ""
         except OutOfReachError as wrong:
-            left, why = 0.0, f"{wrong.target} comes to {wrong.nearest:.3f} of {wrong.asked:.3f}"
-        rows.append((cohort, demand, int(good.sum()), left, why))
+            name = fitted.readings[int(wrong.target.split()[1])].name
+            left, why = 0.0, f"{name} comes to {wrong.nearest:.3f} of {wrong.asked:.3f}"
+        rows.append((cohort, demand, len(table), left, why))
     return pd.DataFrame(rows, columns=["cohort", "demand", "members", "effective", "in_the_way"])
 
 
