@@ -24,3 +24,14 @@ def test_a_rate_of_an_arm_stays_between_its_bounds():
     one = {"quantity": "ORR", "arm": "new", "unit": "%", "value": 1.0, "low": 0.1, "high": 4.0}
     pooled = pool(pd.DataFrame([one | {"draw": 0}, one | {"draw": 1, "value": 2.0}]))
     assert 0 <= pooled["low"][0] <= pooled["value"][0] <= pooled["high"][0] <= 100
+
+
+def test_a_ratio_by_any_name_is_pooled_as_a_ratio():
+    rows = [
+        {"draw": draw, "quantity": "Subdistribution hazard ratio of stopping", "arm": "", "unit": ""}
+        | {"value": value, "low": value / 6, "high": value * 6}
+        for draw, value in enumerate((0.2, 1.8))
+    ]
+    pooled = pool(pd.DataFrame(rows))
+    assert pooled["low"][0] > 0
+    assert pooled["value"][0] == pytest.approx(0.6)

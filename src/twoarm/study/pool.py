@@ -131,7 +131,8 @@ def scale_of(quantity: str, unit: str) -> Scale:
     """
     if unit == "%":
         return _LOGIT
-    return _LOG if unit in ("month", "day") or quantity.startswith(("Hazard ratio", "HR")) else _PLAIN
+    is_ratio = quantity.startswith("HR") or "hazard ratio" in quantity.lower()
+    return _LOG if is_ratio or unit in ("month", "day") else _PLAIN
 
 
 def _normal(part: pd.DataFrame, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
