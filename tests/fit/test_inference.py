@@ -41,9 +41,9 @@ def test_our_r_hat_is_arviz_s_of_split_chains():
 @pytest.mark.slow
 def test_arviz_judges_a_fit_and_leaves_a_file_and_figures(fitted, tmp_path):
     ranks = rank_check(fitted, repeats=10, seed=2)
-    table = diagnose_fit(fitted, tmp_path, ranks=ranks)
+    table = diagnose_fit(fitted, tmp_path / "report", ranks=ranks)
     assert (table["ess_bulk"] > 100).all()
     assert table["r_hat"].iloc[0] == table["r_hat"].max()
-    names = {path.name for path in tmp_path.iterdir()}
+    names = {path.name for path in (tmp_path / "report").iterdir()}
     assert names == {"inference.nc", "sampling.csv", "ranks.png", "predictive.png", "calibration.png"}
     assert coverage(ranks)["held_90"].mean() > 0.7

@@ -81,8 +81,8 @@ def log_time(
     Notes
     -----
     eta = a_g g/(g + g50) + a_s (sld(0) - s0) + a_t (t_nadir - t0) + a_a (albumin - albumin0) + (a_n + a_b
-    b/(b + b50)) [next therapy began], with b the time of blockade, g the recent growth rate after the nadir, 0 before it, and t_nadir the day of the
-    lowest sum so far (today while the tumor still shrinks).
+    b/(b + b50)) [next therapy began], with g the recent growth rate after the nadir, 0 before it, t_nadir the
+    day of the lowest sum so far (today while the tumor still shrinks), and b the time of blockade.
 
     References
     ----------
