@@ -30,6 +30,10 @@ def calibrate(
     after: Annotated[
         Path | None, typer.Option(help="Folder of an earlier fit to go on from, with more rounds.")
     ] = None,
+    ranks: Annotated[
+        int,
+        typer.Option(min=0, help="Truths of a simulation-based calibration; 20 take a minute of a core."),
+    ] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="A small fit to look at: 24 members.")] = False,
     freeze: Annotated[
         bool, typer.Option("--freeze", help="Freeze the result in the library, as the calibration file says.")
@@ -42,17 +46,25 @@ def calibrate(
     `twoarm calibrate oak_squamous --workers 2 --minutes 30 --freeze`
     """
     from twoarm import catalog
+    from twoarm.fit.run import MORE_COHORTS
 
     if name in catalog.names("priors"):
         _freeze_priors(name, members, seed)
         return
     from twoarm.errors import NoDiagnosticsError
-    from twoarm.fit import diagnose_fit, fit_population, freeze_into_library, write_told
+    from twoarm.fit import (
+        coverage,
+        diagnose_fit,
+        fit_population,
+        freeze_into_library,
+        rank_check,
+        write_told,
+    )
 
     folder = out or Path(f"results/fit-{Path(name).stem}")
     if quick:
         members, iterations, rounds, patients = 24, 1, 1, min(patients, 150)
-    runs = members * (iterations + rounds + 1)
+    runs = members * (iterations + rounds + 1 + MORE_COHORTS)
     note(f"{runs} simulations of every cohort with {patients} patients, {workers} at a time")
     with share_bar(quiet) as bar:
         fitted = fit_population(
@@ -69,6 +81,8 @@ def calibrate(
             progress=bar,
         )
     tables = write_told(fitted, folder / "report")
+    if ranks:
+        tables["coverage"] = coverage(rank_check(fitted, repeats=ranks, seed=seed))
     try:
         tables["sampling"] = diagnose_fit(fitted, folder / "report", figures=False)
     except NoDiagnosticsError as missing:

@@ -52,7 +52,7 @@ def test_next_therapy_acts_from_its_day() -> None:
 
 
 def test_what_follows_blockade_gains_more_the_longer_it_lasted() -> None:
-    """Half of the extra gain at `blocked_half`, all of it after earlier immunotherapy, none without blockade."""
+    """Half of the extra gain at `blocked_half`, all of it after earlier immunotherapy, none without."""
     link = LINK.model_copy(update={"next_therapy_after_block": 0.6, "blocked_half": 42.0})
     sld, albumin = np.full((3, WEEKS.size), 80.0), np.full(3, 39.4)
     day, blocked = np.array([70.0, 70.0, 70.0]), np.array([0.0, 42.0, np.inf])

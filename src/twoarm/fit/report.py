@@ -38,6 +38,9 @@ def write_report(fitted: Fitted, tables: Mapping[str, pd.DataFrame], folder: Pat
     """
     from twoarm.figures import contraction, fitted_curves
 
+    for old in folder.glob("*.csv") if folder.is_dir() else ():
+        if old.stem not in tables:
+            old.unlink()  # of an earlier fit
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv", index=False)
     _save(fitted_curves(tables["in_sample"]), folder / "curves.png")
@@ -57,9 +60,11 @@ def _lines(fitted: Fitted, tables: Mapping[str, pd.DataFrame]) -> list[str]:
     same = tables["contraction"].query('verdict == "as the prior"')["parameter"].tolist()
     lines = [f"# {calibration.title}", "", calibration.description + ".", ""]
     lines += [
-        f"{facts['members']} members, {len(facts['steps'])} steps, {facts['patients']} patients a cohort, "
-        f"seed {facts['seed']}: {facts['cohorts']} cohorts in {facts['seconds'] / 60:.1f} minutes on "
-        f"{facts['workers']} processes. Again: `twoarm calibrate {calibration.name}`.",
+        f"{facts['members']} members, {len(facts['steps'])} steps, {facts['rounds']} rounds, "
+        f"{facts['patients']} patients a cohort, seed {facts['seed']}: {facts['cohorts']} cohorts. "
+        f"{_again(fitted)}",
+        "",
+        _weighed(fitted),
         "",
         f"{kept} of {len(tables['demands'])} demands are kept. The posterior is the prior, as far "
         f"as this fit can tell, in: {', '.join(name.replace('_', ' ') for name in same) or 'no parameter'}.",
@@ -72,6 +77,27 @@ def _lines(fitted: Fitted, tables: Mapping[str, pd.DataFrame]) -> list[str]:
         if name in tables:
             lines += ["", f"## {title}", "", *_table(tables[name])]
     return lines
+
+
+def _again(fitted: Fitted) -> str:
+    """Say how to run it once more."""
+    facts = fitted.facts
+    return (
+        f"Again: `twoarm calibrate {fitted.calibration.name} --members {facts['members']} "
+        f"--iterations {len(facts['steps'])} --rounds {facts['rounds']} --patients {facts['patients']} "
+        f"--seed {facts['seed']}`."
+    )
+
+
+def _weighed(fitted: Fitted) -> str:
+    """Say how members were weighed, and on whom they are judged."""
+    if not fitted.facts.get("weighed"):
+        return "No weights of the members keep all demands; they are weighed by the emulator alone."
+    return (
+        "Members are weighed as evenly as the demands allow, on three cohorts of each; "
+        f"{fitted.facts['effective']:g} equal ones would say as much. What follows is read off a fourth "
+        "cohort of each, whose patients no weight has seen."
+    )
 
 
 def _table(table: pd.DataFrame) -> list[str]:

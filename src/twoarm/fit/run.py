@@ -33,7 +33,7 @@ _BEYOND = 0.5  # standard deviations of the prior: how far beyond the members so
 _TAUGHT = 5  # ensembles whose members count for that: the last ones
 _ENDLESS = 10**9  # patients
 _ROOM = 0.9  # of what the demands allow: the weighted mean of a hundred cohorts has chance of its own
-_JUDGED = 3  # more cohorts of each member of the posterior: two to weigh it, one to judge it
+MORE_COHORTS = 3  # more cohorts of each member of the posterior: two to weigh it, one to judge it
 _FINAL_SEEDS = 1_000_000  # the last ensemble meets patients that no iteration has seen
 
 
@@ -177,7 +177,7 @@ def fit_population(
             )
             simulated.append(found)
             left = np.inf if minutes is None else minutes * 60 - (time.monotonic() - started)
-            total, plan = _fitting_in(total, plan, len(simulated), left / cost - _JUDGED)
+            total, plan = _fitting_in(total, plan, len(simulated), left / cost - MORE_COHORTS)
             if plan:
                 step, draws = plan.pop(0), generator(seed, "fit, perturbed data", replicate=len(steps))
                 z.append(kalman_step(z[-1], found[:, fitted], *own, step, draws))
@@ -198,14 +198,14 @@ def fit_population(
         # weights are found on three cohorts of each member, and judged on a fourth
         more = [
             crew.run(folder, z[-1], patients, seed, last=True, say=say, at=(total + extra, total))[0]
-            for extra in range(_JUDGED)
+            for extra in range(MORE_COHORTS)
         ]
         even = weigh_members(readings, np.mean([found, *more[:-1]], axis=0), _ROOM)
         weights, simulated[-1] = weights if even is None else even, more[-1]
     facts: dict[str, Any] = {"seed": seed, "members": members, "patients": patients, "workers": workers}
     facts |= {"seconds": round(time.monotonic() - started, 1), "steps": steps}
     facts |= {"rounds": len(simulated) - len(steps) - 1}
-    facts |= {"cohorts": members * len(simulated) * len(calibration.cohorts)}
+    facts |= {"cohorts": members * (len(simulated) + MORE_COHORTS) * len(calibration.cohorts)}
     facts |= {"weighed": even is not None, "effective": round(float(1 / (weights**2).sum()), 1)}
     facts |= {"r_hat": round(float(drawn.r_hat.max()), 4), "accepted": round(drawn.accepted, 3)}
     return Fitted(calibration, readings, z, simulated, weights, variance, steps, facts)
@@ -333,10 +333,13 @@ class _Crew:
                 {"z": list(map(float, z[member])), "g": list(map(float, values))}, _file(room, member)
             )
             share = (ready + done) / len(z)
-            cost = (time.monotonic() - started) / done * len(z) * (total + _JUDGED - number - share)
+            cost = (time.monotonic() - started) / done * len(z) * (total + MORE_COHORTS - number - share)
             told = f"ensemble {number + 1} of {total}" if others < 1 else f"other patients, {others}"
             told = f"{told}: member {ready + done} of {len(z)}"
-            say(f"{told}; about {cost / 60:.0f} min to go", min((number + share) / (total + _JUDGED), 1.0))
+            say(
+                f"{told}; about {cost / 60:.0f} min to go",
+                min((number + share) / (total + MORE_COHORTS), 1.0),
+            )
         simulated = np.array([found[member] for member in range(len(z))])
         failed = int((~np.isfinite(simulated).all(axis=1)).sum())
         if failed > _SHARE_THAT_MUST_RUN * len(z):
