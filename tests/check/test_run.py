@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from twoarm.check import check_evidence, cohort, draw_check, misses_by, run
+from twoarm.check import check_evidence, cohort, draw_check, misses_by, rows_told, run
 from twoarm.check.pool import Request, kept_at, simulate_pool
 from twoarm.cli import app
 from twoarm.errors import EvidenceColumnError, FolderInUseError, NoSuchEvidenceError, NothingToCheckError
@@ -96,6 +96,7 @@ def test_a_strangers_file_is_predicted_where_it_can_be(
     parts = table[["card", "population", "trial", "sampling"]].sum(axis=1) + table["patients"].fillna(0.0)
     assert parts.to_numpy() == pytest.approx(1.0)
     assert (table["card"] == 0).all()  # one draw of a known card
+    assert rows_told(found.table)["study"].tolist() == found.table["trial_name"].tolist()
     misses = misses_by(found.table[found.table["scored"]])
     assert misses[misses["by"] == "drug"]["rows"].sum() == 4
     assert misses.set_index("what").loc["mOS", "above"] == 1

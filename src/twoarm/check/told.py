@@ -31,14 +31,14 @@ def rows_told(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame of str
-        `id trial regimen endpoint n reported predicted z verdict`, the parts of the width in %, `naive`
+        `id study regimen endpoint n reported predicted z verdict`, the parts of the width in %, `naive`
         (other trials pooled) and `use`.
     """
     parts = {name: [_share(value) for value in table[name]] for name in PARTS}
     return pd.DataFrame(
         {
             "id": table["id"],
-            "trial": table["trial_name"].str.slice(0, 24),
+            "study": table["trial_name"].str.slice(0, 24),
             "regimen": table["regimen"].str.slice(0, 40),
             "endpoint": table["endpoint"],
             "n": table["n"].astype(str).str.replace("<NA>", ""),
