@@ -58,7 +58,7 @@ def _draw_curve(axes: Axes, own: pd.DataFrame, what: str, cohort: str) -> None:
     axes.plot(at, percent["simulated"], color=color, linewidth=1.5, label="simulated")
     axes.plot(at, percent["published"], "o", color=CONTROL, markersize=3, label="published")
     axes.set_ylim(0, 100)
-    axes.set_title(f"{cohort}: {_WORDS[what].lower()}", fontsize=8)
+    axes.set_title(f"{cohort}: {_WORDS[what].lower()}", fontsize=7.5, loc="left")
     axes.set_xlabel("Months" if what != "best_change" else "At or below [% of baseline]")
     axes.set_ylabel("%")
     if what == "PFS":
