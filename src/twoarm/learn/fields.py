@@ -13,7 +13,7 @@ from twoarm.learn.looks import weights_of
 from twoarm.molecule import Molecule, draw_cards
 
 _SHUFFLES = 2000  # of the weights, for what chance alone would move
-_MANY = 4096  # draws of the card that an emulator is asked about
+_MANY = 16_384  # draws of the card that an emulator is asked about
 _ENDS = (0.05, 0.5, 0.95)
 _DEEPEST = 20.0  # log likelihood below the best one: such a draw weighs nothing in any case
 

@@ -20,7 +20,7 @@ from twoarm.study.folder import PLAN, read_record, write_record, write_table, wr
 from twoarm.study.weights import RECORD, WEIGHTS
 
 FIGURE, PAGE = "learned.svg", "update.html"
-_CLEAR = 0.05  # share of shuffled weights below which a move is more than chance
+_CLEAR = 0.05  # chance that any of the entries moves so far by shuffling alone, to be told from its prior
 
 
 def update_tables(found: Learned, update: Update) -> dict[str, pd.DataFrame]:
@@ -101,7 +101,7 @@ def notes_of(found: Learned, update: Update) -> list[str]:
         Sentences.
     """
     answer = found.looks[(found.looks["cohort"] == "all") & (found.looks["discrepancy"] == 1.0)]
-    clear = found.fields.loc[found.fields["chance"] < _CLEAR, "field"]
+    clear = found.fields.loc[_told(found.fields), "field"]
     own = found.predictions[found.predictions["scored"]]
     missed = own[own["all_inside_90"] == 0]
     notes = [
@@ -168,9 +168,14 @@ def _fields(found: Learned) -> pd.DataFrame:
             ],
             "narrower by": [_percent(x) for x in table["contraction"]],
             "by chance": [f"{x:.2f}" for x in table["chance"]],
-            "told": np.where(table["chance"] < _CLEAR, "yes", "no"),
+            "told": np.where(_told(table), "yes", "no"),
         }
     )
+
+
+def _told(fields: pd.DataFrame) -> pd.Series:
+    """Whether an entry moved more than shuffled weights move any: one of many moves far by chance."""
+    return fields["chance"] < _CLEAR / len(fields)
 
 
 def _percent(share: float) -> str:
@@ -248,7 +253,7 @@ def _ranges(found: Learned, molecule: Molecule) -> pd.DataFrame:
     for row in found.fields.sort_values("chance", kind="stable").to_dict("records"):
         field = str(row["field"])
         places = {name: float(place_of(molecule, field, np.array([row[name]]))[0]) for name in ends}
-        clear = "" if row["chance"] < _CLEAR else ", as by chance"
+        clear = "" if row["chance"] < _CLEAR / len(found.fields) else ", as by chance"
         told = f"{row['middle']:.3g} {row['unit']}".strip() + clear
         rows.append({"field": field, "label": field, "told": told, **places})
     return pd.DataFrame(rows)
