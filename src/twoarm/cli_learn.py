@@ -93,7 +93,7 @@ def update(
     members: Annotated[
         int, typer.Option(help="Members of each population; draws are paired with them in turn.", min=1)
     ] = 32,
-    pool: Annotated[int, typer.Option(help="Simulated patients of each draw and population.", min=16)] = 24,
+    pool: Annotated[int, typer.Option(help="Simulated patients of each draw and population.", min=16)] = 16,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 11,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the page's path only.")] = False,
 ) -> None:

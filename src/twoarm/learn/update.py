@@ -70,7 +70,7 @@ def update_card(
     cohorts: Sequence[str] | None = None,
     draws: int = 128,
     members: int = 32,
-    pool: int = 24,
+    pool: int = 16,
     seed: int = 11,
     announce: Callable[[str], None] | None = None,
     progress: Progress | None = None,
