@@ -38,7 +38,7 @@ def test_courses_are_those_of_the_whole_model(whole, people: pd.DataFrame, arm: 
     """The model is made in patients with two lesions at most, and one of five is followed."""
     protocol, outcomes = read_protocol("checkmate_017"), read_outcomes("squamous_nsclc")
     small = lean_model(whole, people, protocol, arm, outcomes)
-    assert len(small.states) < len(whole.states) / 4
+    assert len(small.states) < 0.3 * len(whole.states)
     assert lean_model(whole, people, protocol, arm, outcomes) is small  # made once
     other = people.copy()
     other.attrs = people.attrs

@@ -25,6 +25,7 @@ from twoarm.frozen import (
     read_frozen,
     written_out,
 )
+from twoarm.frozen.fields import possible
 from twoarm.frozen.read import with_fields
 from twoarm.patients.inherit import inherited
 from twoarm.trial.entry import Card, read_card
@@ -205,13 +206,5 @@ def _values(parameters: dict[str, Parameter], texts: Texts, z: np.ndarray) -> di
         value = float(parameter.natural(z[place]))
         for field in (field for each in parameter.fields for field in written_out(texts, each, name)):
             new = value if parameter.how == "set" else value * read_field(texts, field, name)
-            values[field] = min(new, _MOST_SHARE) if _is_share(field) else new
+            values[field] = possible(field, new)
     return values
-
-
-_MOST_SHARE = 0.97  # a share that its prior would take to 1 and beyond
-
-
-def _is_share(field: str) -> bool:
-    entry, *_, last = field.split(".")
-    return last in ("probability", "inflamed") or (entry == "exhausted_share" and last == "median")

@@ -20,7 +20,7 @@ from twoarm.fit.ensemble import first_ensemble
 from twoarm.fit.knobs import fields_of, read_texts, values_at
 from twoarm.fit.report import write_report
 from twoarm.fit.run import Fitted
-from twoarm.frozen.fields import Texts, read_field, written_out
+from twoarm.frozen.fields import Texts, possible, read_field, written_out
 from twoarm.frozen.read import ENSEMBLE, OUTCOMES, POPULATION, RECORD, with_fields
 from twoarm.frozen.toml_text import toml_text
 from twoarm.lineage import line_of
@@ -275,7 +275,8 @@ def _drawn(parameters: Mapping[str, Parameter], texts: Texts, draw: np.ndarray) 
     for place, (name, parameter) in enumerate(parameters.items()):
         for field in (f for each in parameter.fields for f in written_out(texts, each, name)):
             size = float(parameter.natural(draw[place]))
-            values[field] = size if parameter.how == "set" else size * read_field(texts, field)
+            new = size if parameter.how == "set" else size * read_field(texts, field)
+            values[field] = possible(field, new)
     return values
 
 

@@ -11,6 +11,8 @@ from twoarm.patients.population import Population
 from twoarm.trial.entry import check_card
 from twoarm.trial.outcomes import Outcomes
 
+_MOST_SHARE = 0.97  # where a prior in multiples would take a share to 1 and beyond
+
 _OUTCOMES = "outcomes:"
 
 
@@ -173,3 +175,28 @@ def _table(texts: Texts, field: str) -> tuple[dict[str, Any], str]:
     if len(rest) == 2:
         return shape["cases"][rest[0]], rest[1]
     return (shape["probabilities"] if shape["distribution"] == "categorical" else shape), rest[0]
+
+
+def possible(field: str, value: float) -> float:
+    """Keep a share below 1 where a prior in multiples would take it to 1 and beyond.
+
+    Parameters
+    ----------
+    field : str
+        As "exhausted_share.acquired.median".
+    value : float
+        What the prior says.
+
+    Returns
+    -------
+    float
+        The value, and of a share no more than 0.97.
+
+    Examples
+    --------
+    >>> possible("exhausted_share.acquired.median", 1.1), possible("killing.median", 1.1)
+    (0.97, 1.1)
+    """
+    entry, *_, last = field.split(".")
+    share = last in ("probability", "inflamed") or (entry == "exhausted_share" and last == "median")
+    return min(value, _MOST_SHARE) if share else value
