@@ -23,7 +23,7 @@ def notes(findings: Findings) -> list[str]:
     """Say below the picture what it is of, and what the same model misses."""
     draws = 1 if findings.draws is None else len(findings.draws)
     said = [
-        f"Lines: median of {draws} draws of the molecules' cards, a trial of {len(findings.patients)} "
+        f"Lines: median of {draws} draws of card and population, a trial of {len(findings.patients)} "
         "virtual patients each; bands: all of them.",
         *missed_responses(findings),
         "Every patient is simulated. Not for clinical decisions.",
