@@ -97,7 +97,7 @@ def survival_draws(
     )
     caption = f"{words.capitalize()}. Lines: median of {draws} draws of the cards; bands: all of them."
     caption += _DASHED if published is not None else ""
-    alt = f"Predicted {words} by arm over {draws} draws of the molecules' cards and of the population. {note}"
+    alt = f"Predicted {words} by arm over {draws} draws of the molecules' cards. {note}"
     return [_picture(figure, f"survival-draws-{endpoint}", alt, caption)]
 
 
