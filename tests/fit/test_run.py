@@ -45,6 +45,22 @@ def test_the_same_seed_gives_the_same_numbers_and_a_stopped_fit_goes_on(quick, t
     np.testing.assert_array_equal(again.weights, whole.weights)
 
 
+def test_a_member_that_fails_only_where_it_is_judged_has_no_weight(quick, tmp_path, monkeypatch):
+    judged = 4 * run._FINAL_SEEDS  # seeds of the cohort that no weight has seen
+
+    def fails_late(member, z, patients, seed):
+        member, values, reason = quick(member, z, patients, seed)
+        return member, values * np.nan if member == 3 and seed >= judged else values, reason
+
+    monkeypatch.setattr(run, "_one", fails_late)
+    fitted = run.fit_population(
+        "oak_squamous", tmp_path, members=30, iterations=1, rounds=1, patients=300, seed=1
+    )
+    assert np.isnan(fitted.simulated[-1][3]).all()
+    assert fitted.weights[3] == 0 and fitted.weights.sum() == pytest.approx(1)
+    assert told.in_sample(fitted)["simulated"].notna().all()
+
+
 def test_another_fit_does_not_go_into_the_same_folder(quick, tmp_path):
     run.fit_population("oak_squamous", tmp_path, members=8, iterations=1, rounds=1, patients=100, seed=1)
     with pytest.raises(OtherStudyError, match="seed"):

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from twoarm.chance import generator
 from twoarm.errors import NoDiagnosticsError
+from twoarm.fit.chains import draw_chains
 from twoarm.fit.run import Fitted
-from twoarm.fit.sample import learn_near, sample_posterior, widened
-from twoarm.fit.targets import covariance
 from twoarm.study.folder import write_table, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ENDLESS = 10**9  # patients
 _WORST = 6  # parameters whose ranks are drawn
 
 
@@ -141,16 +138,11 @@ def _arviz() -> Any:
 
 def _draws(fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
     """Draw the chains of the last ensemble once more, (draw, chain, parameter), with their log densities."""
-    own = [reading for reading in fitted.readings if reading.fitted]
-    fit = np.array([reading.fitted for reading in fitted.readings])
-    exact = np.array([reading.variance(_ENDLESS) for reading in own])
-    published = np.array([reading.value for reading in own])
-    emulator, error = learn_near(fitted.z[:-1], fitted.simulated[:-1], fit, exact)
-    chance = generator(fitted.facts["seed"], "fit, sample", replicate=len(fitted.z) - 1)
-    z = sample_posterior(emulator, published, error, chance).z
-    away = emulator.bare(z) - published
-    density = -0.5 * ((away**2 / error).sum(axis=-1) + (z**2).sum(axis=-1))
-    return widened(z, emulator, error, covariance(own), exact), density
+    published = np.array([reading.value for reading in fitted.readings if reading.fitted])
+    chains = draw_chains(fitted.readings, fitted.z[:-1], fitted.simulated[:-1], fitted.facts["seed"])
+    away, z = chains.emulator.bare(chains.drawn.z) - published, chains.drawn.z
+    density = -0.5 * ((away**2 / chains.error).sum(axis=-1) + (z**2).sum(axis=-1))
+    return chains.wide, density
 
 
 def _natural(fitted: Fitted, z: np.ndarray) -> dict[str, np.ndarray]:

@@ -17,11 +17,12 @@ from twoarm import catalog
 from twoarm.chance import generator
 from twoarm.errors import FitFailedError, NotARunError, TwoarmError
 from twoarm.fit.card import Calibration, read_calibration
+from twoarm.fit.chains import Chains, draw_chains
 from twoarm.fit.cohorts import Scene, conduct, set_scene
 from twoarm.fit.ensemble import first_ensemble, kalman_step, misfits, steps_of, weigh
 from twoarm.fit.prevalence import weigh_members
-from twoarm.fit.sample import learn_near, sample_posterior, widened
-from twoarm.fit.targets import Reading, covariance, read_targets
+from twoarm.fit.sample import NEAR, learn_near
+from twoarm.fit.targets import ENDLESS, Reading, read_targets
 from twoarm.model.sbml import read_model
 from twoarm.patients.population import read_population
 from twoarm.study.folder import claim, read_record, write_record
@@ -30,8 +31,6 @@ Progress = Callable[[str, float], None]
 _SHARE_THAT_MUST_RUN = 0.5
 _STEPS = "steps.json"
 _BEYOND = 0.5  # standard deviations of the prior: how far beyond the members so far a draw may lie
-_TAUGHT = 5  # ensembles whose members count for that: the last ones
-_ENDLESS = 10**9  # patients
 _ROOM = 0.9  # of what the demands allow: the weighted mean of a hundred cohorts has chance of its own
 MORE_COHORTS = 3  # more cohorts of each member of the posterior: two to weigh it, one to judge it
 _FINAL_SEEDS = 1_000_000  # the last ensemble meets patients that no iteration has seen
@@ -153,8 +152,6 @@ def fit_population(
     published = np.array([reading.value for reading in readings])
     fitted = np.array([reading.fitted for reading in readings])
     own = published[fitted], variance[fitted]
-    exact = np.array([r.variance(_ENDLESS) for r in readings])[fitted]
-    real = covariance([reading for reading in readings if reading.fitted])
     if after is None:
         z = [first_ensemble(members, len(calibration.parameters), generator(seed, "fit, first ensemble"))]
         simulated: list[np.ndarray] = []
@@ -164,11 +161,8 @@ def fit_population(
         z, simulated, steps = _earlier(Path(after), len(calibration.parameters), len(readings))
         _keep(Path(after), folder, len(z))
         plan, total = [], len(simulated) + rounds
-        emulator, error = learn_near(z, simulated, fitted, exact)
-        draws = generator(seed, "fit, sample", replicate=len(simulated))
-        drawn = sample_posterior(emulator, own[0], error, draws)
-        wide = widened(drawn.z, emulator, error, real, exact) if rounds == 1 else drawn.z
-        z.append(_thinned(wide, members, draws, z[-_TAUGHT:]))
+        chains = draw_chains(readings, z, simulated, seed)
+        z.append(_next(chains, members, z, final=rounds == 1))
     with _Crew(name, workers) as crew:
         while len(simulated) < total:
             last = len(simulated) == total - 1
@@ -184,30 +178,32 @@ def fit_population(
                 steps.append(float(step))
                 write_record({"steps": steps}, folder / _STEPS)
             elif not last:
-                emulator, error = learn_near(z, simulated, fitted, exact)
-                draws = generator(seed, "fit, sample", replicate=len(simulated))
-                drawn = sample_posterior(emulator, own[0], error, draws)
-                final = len(simulated) == total - 1
-                wide = widened(drawn.z, emulator, error, real, exact) if final else drawn.z
-                z.append(_thinned(wide, members, draws, z[-_TAUGHT:]))
-        again, _ = learn_near(z, simulated, fitted, exact)
-        weights = weigh(  # where the demands cannot be kept by weights
-            misfits(emulator.bare(z[-1]), own[0], error),
-            misfits(np.where(np.isfinite(found[:, fitted]), again.bare(z[-1]), np.nan), own[0], error),
-        )
+                chains = draw_chains(readings, z, simulated, seed)
+                z.append(_next(chains, members, z, final=len(simulated) == total - 1))
         # weights are found on three cohorts of each member, and judged on a fourth
         more = [
             crew.run(folder, z[-1], patients, seed, last=True, say=say, at=(total + extra, total))[0]
             for extra in range(MORE_COHORTS)
         ]
-        even = weigh_members(readings, np.mean([found, *more[:-1]], axis=0), _ROOM)
-        weights, simulated[-1] = weights if even is None else even, more[-1]
+    ran = np.isfinite(np.stack([found, *more])).all(axis=(0, 2)).reshape(-1, 1)
+    shown = np.where(ran, np.mean([found, *more[:-1]], axis=0), np.nan)
+    even = weigh_members(readings, shown, _ROOM)
+    if even is None:
+        exact = np.array([r.variance(ENDLESS) for r in readings])[fitted]
+        again, _ = learn_near(z, simulated, fitted, exact)
+        weights = weigh(
+            misfits(chains.emulator.bare(z[-1]), own[0], chains.error),
+            misfits(np.where(ran, again.bare(z[-1]), np.nan), own[0], chains.error),
+        )
+    else:
+        weights = even
+    simulated[-1] = more[-1]
     facts: dict[str, Any] = {"seed": seed, "members": members, "patients": patients, "workers": workers}
     facts |= {"seconds": round(time.monotonic() - started, 1), "steps": steps}
     facts |= {"rounds": len(simulated) - len(steps) - 1}
     facts |= {"cohorts": members * (len(simulated) + MORE_COHORTS) * len(calibration.cohorts)}
     facts |= {"weighed": even is not None, "effective": round(float(1 / (weights**2).sum()), 1)}
-    facts |= {"r_hat": round(float(drawn.r_hat.max()), 4), "accepted": round(drawn.accepted, 3)}
+    facts |= {"r_hat": round(float(chains.drawn.r_hat.max()), 4), "accepted": round(chains.drawn.accepted, 3)}
     return Fitted(calibration, readings, z, simulated, weights, variance, steps, facts)
 
 
@@ -237,17 +233,16 @@ def _keep(earlier: Path, folder: Path, ensembles: int) -> None:
         shutil.copy(earlier / _STEPS, folder / _STEPS)
 
 
-def _thinned(
-    z: np.ndarray, members: int, chance: np.random.Generator, taught: Sequence[np.ndarray]
-) -> np.ndarray:
-    """Take members of the ensemble from all draws alike, but none from where no member has ever been.
+def _next(chains: Chains, members: int, z: Sequence[np.ndarray], *, final: bool) -> np.ndarray:
+    """Take the next ensemble from all draws alike, but none from where no member has lately been.
 
     A polynomial that was learned on one side of its turning point promises as much on the other.
     """
-    flat, known = z.reshape(-1, z.shape[-1]), np.concatenate(taught)
+    draws = chains.wide if final else chains.drawn.z
+    flat, known = draws.reshape(-1, draws.shape[-1]), np.concatenate(z[-NEAR:])
     away = np.maximum(known.min(axis=0) - flat, flat - known.max(axis=0)).max(axis=1)
     near = flat[away <= max(_BEYOND, float(np.partition(away, members - 1)[members - 1]))]
-    return near[chance.choice(len(near), size=members, replace=False)]
+    return near[chains.chance.choice(len(near), size=members, replace=False)]
 
 
 def _fitting_in(total: int, plan: list[float], done: int, possible: float) -> tuple[int, list[float]]:

@@ -9,11 +9,11 @@ import numpy as np
 
 from twoarm.fit.emulator import Emulator, learn
 
+NEAR = 5  # ensembles that an emulator is learned from: the last ones
 _LEAP, _STEPS = 0.25, 8  # in units of the posterior's own width
 _NEWTON = 60
 _DAMPING = 1e-3
 _A_TERM = 3  # members a term of the emulator, or its squares are left out
-_NEAR = 5  # ensembles that an emulator is learned from: the last ones
 
 
 class Drawn(NamedTuple):
@@ -187,7 +187,7 @@ def learn_near(
     (fitted reading,) float array
         Variance of published less emulated: the chance of single cohorts is averaged out over the members.
     """
-    some = slice(-_NEAR, None) if len(z) > _NEAR else slice(None)
+    some = slice(-NEAR, None) if len(z) > NEAR else slice(None)
     own = [found[:, fitted] for found in simulated[some]]
     terms, rows = 1 + 2 * z[0].shape[1], sum(map(len, own))
     emulator = learn(z[: len(simulated)][some], own, np.sqrt(exact), bend=rows >= _A_TERM * terms)

@@ -21,6 +21,7 @@ from twoarm.trial.ledger import Trial
 from twoarm.trial.outcomes import Outcomes
 from twoarm.trial.protocol import Protocol
 
+ENDLESS = 10**9  # patients: a simulation without chance of its own
 _MONTH = 365.25 / 12
 _EDGE = 0.02  # a share of 0 or 1 in a finite cohort is not known exactly
 _FIRST = (20.0, 80.0)  # days in which a reading counts as the first after baseline

@@ -14,11 +14,10 @@ from twoarm.fit.emulator import Emulator, learn
 from twoarm.fit.ensemble import first_ensemble, kalman_step
 from twoarm.fit.run import Fitted
 from twoarm.fit.sample import learn_near, sample_posterior, widened
-from twoarm.fit.targets import covariance
+from twoarm.fit.targets import ENDLESS, covariance
 
 _BINS = 10
 _DRAWS = 60  # of eight chains
-_ENDLESS = 10**9  # patients
 _NONE = 0.0
 
 
@@ -64,7 +63,7 @@ def rank_check(
     """
     fit = np.array([reading.fitted for reading in fitted.readings])
     own = [reading for reading in fitted.readings if reading.fitted]
-    exact = np.array([reading.variance(_ENDLESS) for reading in own])
+    exact = np.array([reading.variance(ENDLESS) for reading in own])
     emulator = learn(fitted.z, [g[:, fit] for g in fitted.simulated], np.sqrt(exact))
     cohorts = covariance([replace(r, n=fitted.facts["patients"], discrepancy=_NONE) for r in own])
     more = np.sqrt(emulator.residual / np.diag(cohorts))
