@@ -75,8 +75,10 @@ class NothingFrozenError(TwoarmError, ValueError):
 class OutOfReachError(TwoarmError, ValueError):
     """No weights of these virtual patients meet the targets."""
 
-    def __init__(self, *, target: str, asked: float, tolerance: float, nearest: float, patients: int) -> None:
-        self.target, self.asked, self.nearest = target, asked, nearest
+    def __init__(
+        self, *, target: str, place: int, asked: float, tolerance: float, nearest: float, patients: int
+    ) -> None:
+        self.place, self.asked, self.nearest = place, asked, nearest
         super().__init__(
             f"no weights of {patients} virtual patients meet all targets: with every one as near as it can be, "
             f"{target} is {nearest:.3f}, where {asked:.3f} is asked within {tolerance:.3f}. Weights choose among "

@@ -283,6 +283,7 @@ def _reached(features: np.ndarray, asked: pd.DataFrame) -> None:
     at = "" if np.isnan(own["at"]) else f" at {own['at']:g}"
     raise OutOfReachError(
         target=f"{own['arm']} {own['what']}{at}",
+        place=place,
         asked=float(own["value"]),
         tolerance=float(own["tolerance"]),
         nearest=round(float(means[place] / max(counted, 1e-300) + own["value"] + own["tolerance"]), 6) + 0.0,

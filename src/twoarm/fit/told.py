@@ -125,7 +125,7 @@ def mixtures(fitted: Fitted) -> pd.DataFrame:
         try:
             left, why = weigh_patients(table, own).effective, ""
         except OutOfReachError as wrong:
-            name = fitted.readings[int(wrong.target.split()[1])].name
+            name = fitted.readings[int(own["what"].iloc[wrong.place])].name
             left, why = 0.0, f"{name} comes to {wrong.nearest:.3f} of {wrong.asked:.3f}"
         rows.append((cohort, demand, len(table), left, why))
     return pd.DataFrame(rows, columns=["cohort", "demand", "members", "effective", "in_the_way"])

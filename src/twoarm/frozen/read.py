@@ -157,7 +157,7 @@ def members_of(frozen: Frozen, n: int | None = None, *, seed: int = 0) -> list[M
     Returns
     -------
     list of Member
-        Weights sum to 1. A field of which a member has no value keeps the central one.
+        Weights sum to 1.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def members_of(frozen: Frozen, n: int | None = None, *, seed: int = 0) -> list[M
     found = []
     for member, share in zip(chosen, shares, strict=True):
         row = table.iloc[member]
-        values = {field: float(row[field]) for field in fields if not np.isnan(row[field])}
+        values = {field: float(row[field]) for field in fields}
         label = f"{frozen.name} {table.index[member]}"
         found.append(member_of(with_fields(frozen.texts, values), label=label, weight=float(share)))
     return found

@@ -109,9 +109,9 @@ def at_quantile(frozen: Frozen, fields: Iterable[str], u: float) -> dict[str, fl
     found = {}
     for field in fields:
         value = frozen.ensemble[field].to_numpy(float)
-        order = np.argsort(value)[: int(np.isfinite(value).sum())]  # a member may lack a value: sorted last
+        order = np.argsort(value)
         middle = np.cumsum(weight[order]) - 0.5 * weight[order]
-        found[field] = float(np.interp(u * weight[order].sum(), middle, value[order]))
+        found[field] = float(np.interp(u * weight.sum(), middle, value[order]))
     return found
 
 

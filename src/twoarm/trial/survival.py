@@ -100,8 +100,7 @@ def log_time(
     eta = link.growth_emax * growth / (growth + link.growth_ec50)
     eta = eta + link.time_to_growth * (weeks_to_growth - link.time_to_growth_reference)
     treated = days >= np.nan_to_num(next_therapy_day, nan=np.inf)[:, None]
-    held = np.asarray(blocked, dtype=float)
-    share = np.where(np.isinf(held), 1.0, np.divide(1.0, 1.0 + link.blocked_half / np.maximum(held, 1e-9)))
+    share = 1.0 / (1.0 + link.blocked_half / np.maximum(blocked, 1e-9))
     gain = link.next_therapy + link.next_therapy_after_block * share
     eta = eta + fixed[:, None] + np.reshape(gain, (-1, 1)) * treated
     return np.where(np.isnan(sld), np.nan, eta)
