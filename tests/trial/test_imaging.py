@@ -69,6 +69,18 @@ def test_new_lesions_come_with_burden_and_growth() -> None:
     assert share[1] == pytest.approx(flat, abs=0.02)
 
 
+def test_no_reader_calls_progression_what_has_not_grown() -> None:
+    rule = OUTCOMES.non_target.model_copy(update={"limit": 1.1, "limit_spread": 0.8})
+    present, limit = imaging.non_target_limits(rule, np.arange(20_000), seed=3)
+    assert limit.min() > 1
+    assert np.median(limit) == pytest.approx(1.1, abs=0.003)
+    assert np.log(limit - 1).std() == pytest.approx(0.8, rel=0.03)
+    assert present.mean() == pytest.approx(rule.share, abs=0.02)
+    still = np.full(limit.size, 60.0)
+    read = imaging.read_non_target(still, still, present, limit, rule)
+    assert not (read == "PD").any()
+
+
 def test_non_target() -> None:
     rule = OUTCOMES.non_target
     read = imaging.read_non_target(

@@ -238,10 +238,14 @@ def non_target_limits(
         Has non-target disease.
     limit : (n,) float array
         Sum over its nadir at which the reader calls unequivocal progression.
+
+    Notes
+    -----
+    Readers differ in the growth that they ask for, by a factor: nobody calls progression what has not grown.
     """
     present = uniforms(seed, "non-target disease", patients, replicate=replicate)[:, 0] < rule.share
     z = normals(seed, f"non-target limit{by}", patients, replicate=replicate)[:, 0]
-    return present, rule.limit * np.exp(rule.limit_spread * z)
+    return present, 1.0 + (rule.limit - 1.0) * np.exp(rule.limit_spread * z)
 
 
 def read_non_target(
