@@ -147,7 +147,13 @@ def test_rows_expand_to_the_plan(every, start, count, primings, loading, course)
 
 def test_a_course_is_several_doses_each_time(patients):
     regimen = Regimen(
-        ANTIBODY, "200 mg", "2 weeks", doses_per_course=3, apart="8 h", max_duration="4 weeks", loading="400 mg"
+        ANTIBODY,
+        "200 mg",
+        "2 weeks",
+        doses_per_course=3,
+        apart="8 h",
+        max_duration="4 weeks",
+        loading="400 mg",
     )
     plan = regimen.schedule()
     assert [dose.day for dose in plan] == pytest.approx([0, 1 / 3, 2 / 3, 14, 14 + 1 / 3, 14 + 2 / 3])

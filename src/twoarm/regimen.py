@@ -438,7 +438,7 @@ class Regimen:
         if count > 1 and self.infusion_days > self.gap:
             raise self._wrong("infusion", f"lasts longer than {self.apart}, the time apart", "Shorten it.")
         if self.interval is not None and not course_fits(count, self.gap, self.infusion_days, self.interval):
-            reason = f"of {count} doses {self.apart} apart does not end before the next is due, {self.every} later"
+            reason = f"of {count} doses {self.apart} apart ends after the next is due, {self.every} later"
             raise self._wrong("a course", reason, "Give fewer doses, closer together, or courses less often.")
 
     def _day_of(self, course: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -459,7 +459,7 @@ class Regimen:
     def _count(self, until: float | None) -> int:
         """Count the single full doses from `start`, of courses begun at most at `until` or ten years."""
         if self.interval is None:
-            return self.doses_per_course if self.max_doses is None else min(self.doses_per_course, self.max_doses)
+            return min(self.doses_per_course, self.max_doses or self.doses_per_course)
         span = _OPEN if until is None else max(until - self.start, 0.0)
         if self.max_duration is not None:
             span = min(

@@ -53,7 +53,7 @@ def protocol(
         follow_up="45 days",
         outcomes="melanoma",
     )
-    follow_up = made.follow_up.model_copy(update={"every": float(calls.split()[0]) * 7})
+    follow_up = made.follow_up.model_copy(update={"every": 7 * float(calls.split(maxsplit=1)[0])})
     imaging = made.imaging.model_copy(update={"treat_beyond_progression": beyond})
     return made.model_copy(update={"follow_up": follow_up, "imaging": imaging})
 

@@ -104,7 +104,9 @@ def go_on(schedule: Schedule, rules: Rules, who: np.ndarray, end: np.ndarray) ->
     return Singles(row, part, day, schedule.level[row, part])
 
 
-def exposures(labels: np.ndarray, arm_of: np.ndarray, given: Singles, arms: Mapping[str, Arm]) -> pd.DataFrame:
+def exposures(
+    labels: np.ndarray, arm_of: np.ndarray, given: Singles, arms: Mapping[str, Arm]
+) -> pd.DataFrame:
     """Write single doses down, a row each.
 
     Parameters

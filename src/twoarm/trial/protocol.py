@@ -44,9 +44,9 @@ class RePriming(Card):
 class Treatment(Card):
     """One molecule of an arm: how much, how often, how long, and what happens when it is not tolerated.
 
-    With a `course`, `dose` is each of its single doses and `every` the time from course to course. Whether to
-    give, hold or reduce is decided as a course begins; one that has begun is given to its end unless treatment
-    stops. A priming dose is given once, not as a course.
+    With a `course`, `dose` is each of its single doses and `every` the time from course to course. Whether
+    to give, hold or reduce is decided as a course begins; one that has begun is given to its end unless
+    treatment stops. A priming dose is given once, not as a course.
 
     A treatment after progression is a crossover: `start` then counts from the scan that showed it, and
     `taken_by` is the share of patients who take it.
@@ -76,13 +76,13 @@ class Treatment(Card):
         lasts = quantity(self.infusion, "day", what="infusion", at_least=0) if self.infusion else 0.0
         if doses > 1 and lasts > apart:
             raise ValueError(
-                f"infusion of {self.infusion} in a course with doses {apart:g} days apart. One ends before the "
-                "next begins. Shorten it, or give the doses further apart."
+                f"infusion of {self.infusion} in a course with doses {apart:g} days apart. One ends before "
+                "the next begins. Shorten it, or give the doses further apart."
             )
         if not course_fits(doses, apart, lasts, self.every):
             raise ValueError(
-                f"a course of {doses} doses {apart:g} days apart, and the next is due after {self.every:g} days. "
-                "A course ends before the next begins. Give fewer doses, closer together, or courses less often."
+                f"a course of {doses} doses {apart:g} days apart, and the next after {self.every:g} days. A "
+                "course ends before the next begins. Give fewer, closer together, or courses less often."
             )
         return self
 
