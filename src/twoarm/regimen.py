@@ -443,7 +443,8 @@ class Regimen:
 
     def _day_of(self, course: np.ndarray, place: np.ndarray) -> np.ndarray:
         """Day of a single dose: which course, and which dose of it, both counted from 0."""
-        return self.start + (self.interval or 0.0) * course + self.gap * place
+        days = self.start + (self.interval or 0.0) * course
+        return days + in_course(self.gap, place) if self.doses_per_course > 1 else days
 
     def _repeats(self) -> list[tuple[float, int, float]]:
         """Day, times and step of rows that together are all full doses, as few rows as may be."""
@@ -527,6 +528,29 @@ class Regimen:
             absent.append(name)
             return np.ones(len(patients))
         return _positive(patients, name, unit, purpose="") / reference
+
+
+def in_course(apart: ArrayLike, place: np.ndarray) -> np.ndarray:
+    """Work out how long after its course's first dose each dose is given.
+
+    Parameters
+    ----------
+    apart : float or (dose,) float array [day]
+        Time between the doses of a course, or one for each of `place`.
+    place : (dose,) int array
+        Which dose of its course, counted from 0.
+
+    Returns
+    -------
+    (dose,) float array [day]
+        To nine digits, so that the third time 8 hours is a whole day.
+
+    Examples
+    --------
+    >>> in_course(8 / 24, np.array([1, 3]))
+    array([0.33333333, 1.        ])
+    """
+    return np.round(np.asarray(apart, float) * place, 9)
 
 
 def course_fits(doses: int, apart: float, infusion: float, every: float) -> bool:

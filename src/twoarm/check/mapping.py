@@ -498,12 +498,17 @@ def _treatment(drug: Drug, dose: str, every: Rhythm | None) -> Treatment:
     days, times, _ = every or Rhythm(quantity(drug.every, "day") if drug.every else like.every)
     change = {"dose": dose, "every": days, "priming": None, "re_priming": None, "reductions": ()}
     if every and like.course:
-        change["course"] = Course(doses=every.daily, apart="1 day") if every.daily > 1 else None
+        change["course"] = _daily(every.daily)
     if dose == like.dose:
         change["reductions"] = like.reductions
     if times:
         change["max_duration"] = times * days - 1
     return like.model_copy(update=change)
+
+
+def _daily(doses: int) -> Course | None:
+    """Make the course of doses on days in a row; a single one is none."""
+    return Course.model_validate({"doses": doses, "apart": "1 day"}) if doses > 1 else None
 
 
 def _protocol(name: str) -> Protocol:

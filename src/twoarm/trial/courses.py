@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from twoarm.regimen import in_course
 from twoarm.trial.dosing import PRIMING, Rules, Schedule, dose_words
 from twoarm.trial.protocol import Arm
 
@@ -98,7 +99,7 @@ def go_on(schedule: Schedule, rules: Rules, who: np.ndarray, end: np.ndarray) ->
     times = np.clip(fit - done, 0, left[place, treatment])
     which = np.repeat(np.arange(times.size), times)
     number = done[which] + np.arange(which.size) - np.repeat(np.cumsum(times) - times, times)
-    row, part, day = who[place][which], treatment[which], first[which] + number * apart[which]
+    row, part, day = who[place][which], treatment[which], first[which] + in_course(apart[which], number)
     np.add.at(schedule.left, (row, part), -1)
     schedule.last[row, part] = day  # they ascend, so that the last one stays
     return Singles(row, part, day, schedule.level[row, part])
