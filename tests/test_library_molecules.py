@@ -98,6 +98,33 @@ def test_the_half_lives_of_aldesleukin_come_out_of_its_volumes():
     assert minutes == pytest.approx([12.9, 85], rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("name", "hours"),
+    [("nemvaleukin_alfa", (3, 17)), ("bempegaldesleukin", (11, 33)), ("mdna11", (25, 79))],
+)
+def test_variants_of_il2_stay_as_long_as_their_cards_say(name, hours):
+    card = CARDS[name]
+    cl = card.entries()["disposition.cl"]
+    found = [
+        24 * slowest_half_life(model_parameters({**card.nominal(), "disposition.cl": value}, "drug"), "drug")
+        for value in (cl.high, cl.low)
+    ]
+    assert found == pytest.approx(hours, rel=0.1)
+
+
+def test_variants_of_il2_are_ordered_on_beta_as_they_are_described():
+    """The superkine binds CD122 more tightly than native IL-2, the one under PEG less; it keeps CD25."""
+    told = {
+        name: model_parameters(CARDS[name], "drug")
+        for name in ("mdna11", "aldesleukin", "nemvaleukin_alfa", "bempegaldesleukin")
+    }
+    off = {name: parameters["drug_koff_il2rb"] for name, parameters in told.items()}
+    assert off["mdna11"] < off["aldesleukin"] == off["nemvaleukin_alfa"] < off["bempegaldesleukin"]
+    assert told["mdna11"]["drug_kon_il2ra"] == told["nemvaleukin_alfa"]["drug_kon_il2ra"] == 0
+    weaker = [told[name]["drug_koff_il2ra"] for name in ("aldesleukin", "bempegaldesleukin")]
+    assert weaker[1] / weaker[0] > off["bempegaldesleukin"] / off["aldesleukin"]
+
+
 def test_the_rate_constants_of_docetaxel_come_out_of_its_volumes():
     told = {
         key.removeprefix("cytotoxic_"): value

@@ -119,9 +119,11 @@ def test_without_interval_there_is_one_dose(patients):
     count=st.integers(1, 12),
     primings=st.integers(0, 2),
     loading=st.booleans(),
+    course=st.integers(1, 4),
 )
-def test_rows_expand_to_the_plan(every, start, count, primings, loading):
+def test_rows_expand_to_the_plan(every, start, count, primings, loading, course):
     first = start + primings
+    several = {"doses_per_course": course, "apart": "5 h"} if course > 1 else {}
     regimen = Regimen(
         FUSION,
         "3 mg/kg",
@@ -130,6 +132,7 @@ def test_rows_expand_to_the_plan(every, start, count, primings, loading):
         priming=[("0.1 mg/kg", day) for day in range(primings)],
         loading="5 mg/kg" if loading else None,
         max_doses=count,
+        **several,
     )
     patients = pd.DataFrame({"weight": [60.0, 70.0]}, index=[4, 2])
     rows = doses.expand(regimen.dose_rows(patients))
@@ -140,6 +143,37 @@ def test_rows_expand_to_the_plan(every, start, count, primings, loading):
         assert rows.time[mine] == pytest.approx([dose.day for dose in plan])
         assert rows.amount[mine] == pytest.approx(amounts)
         assert set(rows.state[mine]) == {"drug_central"}
+
+
+def test_a_course_is_several_doses_each_time(patients):
+    regimen = Regimen(
+        ANTIBODY,
+        "200 mg",
+        "2 weeks",
+        doses_per_course=3,
+        apart="8 h",
+        max_duration="4 weeks",
+        loading="400 mg",
+    )
+    plan = regimen.schedule()
+    assert [dose.day for dose in plan] == pytest.approx([0, 1 / 3, 2 / 3, 14, 14 + 1 / 3, 14 + 2 / 3])
+    assert [dose.purpose for dose in plan] == ["loading", *["dose"] * 5]
+    assert [dose.day for dose in regimen.schedule(until=14.5)] == pytest.approx(
+        [0, 1 / 3, 2 / 3, 14, 14 + 1 / 3]
+    )
+    once = Regimen(ANTIBODY, "200 mg", doses_per_course=5, apart="1 day")
+    assert [dose.day for dose in once.schedule()] == [0, 1, 2, 3, 4]
+    rows = once.dose_rows(patients)
+    assert rows[["ii", "addl"]].to_numpy().tolist() == [[1, 4]] * 3
+
+
+def test_a_course_stands_in_few_rows(patients):
+    """Of few courses each is a row; of many, each dose of the course."""
+    few = Regimen(ANTIBODY, "200 mg", "2 weeks", doses_per_course=14, apart="8 h", max_doses=28)
+    assert few.dose_rows(patients.iloc[:1]).addl.tolist() == [13, 13]
+    many = Regimen(ANTIBODY, "200 mg", "2 weeks", doses_per_course=2, apart="8 h", max_doses=100)
+    rows = many.dose_rows(patients.iloc[:1])
+    assert rows[["time", "ii", "addl"]].to_numpy() == pytest.approx(np.array([[0, 14, 49], [1 / 3, 14, 49]]))
 
 
 def test_rows_are_by_patient_and_time(patients, primed):
@@ -251,6 +285,7 @@ def test_what_is_no_dose_is_refused(dose):
         {"dose": "3 mg", "start_day": -1},
         {"dose": "3 mg", "start_day": float("nan")},
         {"dose": "3 mg", "infusion": "-1 h"},
+        {"dose": "3 mg", "doses_per_course": 2, "apart": "0 h"},
         {"dose": "3 mg", "every": "3 weeks", "max_duration": "-1 day"},
         {"dose": "3 mg", "reductions": ["-1 mg"]},
         {"dose": "3 mg", "start_day": 3, "priming": [("-1 mg", 0)]},
@@ -271,6 +306,14 @@ def test_what_cannot_be_is_refused_at_once(wrong):
         {"every": "1 day", "max_doses": 0},
         {"route": "subcutaneous"},
         {"route": "oral"},
+        {"doses_per_course": 0},
+        {"doses_per_course": 2.0, "apart": "8 h"},
+        {"doses_per_course": 5},
+        {"apart": "8 h"},
+        {"doses_per_course": 5, "apart": "1 day", "every": "4 days"},
+        {"doses_per_course": 5, "apart": "1 day", "every": "100 h", "infusion": "5 h"},
+        {"doses_per_course": 2, "apart": "1 h", "infusion": "2 h"},
+        {"doses_per_course": 2, "apart": "1 h", "max_doses": 3},
     ],
 )
 def test_parts_that_contradict_each_other_are_refused(wrong):

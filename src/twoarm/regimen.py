@@ -51,7 +51,8 @@ class Regimen:
     dose : str
         In mass or amount, flat, per kg or per m2: "20 mg", "3 mg/kg", "75 mg/m2".
     every : str, optional
-        Time between doses, as "3 weeks"; left out, there is one dose.
+        Time between doses, or from the first dose of a course to that of the next, as "3 weeks"; left out,
+        there is one dose, or one course.
     start_day : float or str
         Day of the first full dose; a number is days.
     priming : sequence of (str, float or str)
@@ -60,10 +61,14 @@ class Regimen:
         Dose that stands in for the first full one.
     infusion : str, optional
         Duration, as "1 h"; left out, the dose is given at once.
+    doses_per_course : int
+        Single doses of a course; 1 where each dose stands alone.
+    apart : str, optional
+        Time between the single doses of a course, as "8 h".
     max_duration : str, optional
-        From `start_day`; no dose is planned at its end or later.
+        From `start_day`; no dose, and no course, is begun at its end or later.
     max_doses : int, optional
-        Largest number of doses, priming not counted.
+        Largest number of single doses, priming not counted; it may cut the last course short.
     reductions : sequence of str
         Doses of level 1, 2, ... when the full one is not tolerated.
     reprime_after_priming, reprime_after : str, optional
@@ -99,6 +104,14 @@ class Regimen:
     >>> patients = pd.DataFrame({"weight": [60.0, 80.0]})
     >>> fusion.amounts(patients).round().tolist()
     [1059.0, 1412.0]
+
+    A course of 14 doses 8 hours apart, begun every two weeks:
+
+    >>> cytokine = Regimen(
+    ...     read_molecule("aldesleukin"), "0.037 mg/kg", "2 weeks", doses_per_course=14, apart="8 h"
+    ... )
+    >>> [round(dose.day, 2) for dose in cytokine.schedule(until=15)][-4:]
+    [4.33, 14.0, 14.33, 14.67]
     """
 
     molecule: Molecule
@@ -108,6 +121,8 @@ class Regimen:
     priming: Sequence[tuple[str, float | str]] = ()
     loading: str | None = None
     infusion: str | None = None
+    doses_per_course: int = 1
+    apart: str | None = None
     max_duration: str | None = None
     max_doses: int | None = None
     reductions: Sequence[str] = ()
@@ -143,7 +158,8 @@ class Regimen:
         for _, day in self.priming:
             if not self._days(day, "priming day") < start:
                 raise self._wrong("priming", "is not ahead of the first full dose", "Give it an earlier day.")
-        if self.interval is None and (self.max_duration or (self.max_doses or 1) > 1):
+        self._check_course()
+        if self.interval is None and (self.max_duration or (self.max_doses or 1) > self.doses_per_course):
             raise self._wrong("duration", "needs a time between doses", 'Give `every`, as "3 weeks".')
         if self.max_doses is not None and self.max_doses < 1:
             raise self._wrong("max_doses", f"is {self.max_doses}", "Give at least one dose.")
@@ -171,6 +187,13 @@ class Regimen:
             if self.every is None
             else quantity(self.every, "day", what="every", whose=self._whose, above=0)
         )
+
+    @cached_property
+    def gap(self) -> float:
+        """Days between the single doses of a course; 0 where each dose stands alone."""
+        if self.apart is None:
+            return 0.0
+        return quantity(self.apart, "day", what="apart", whose=self._whose, above=0)
 
     @cached_property
     def infusion_days(self) -> float:
@@ -210,7 +233,8 @@ class Regimen:
         [0.0, 21.0, 42.0]
         """
         plan = [PlannedDose(self._days(day, "priming day"), dose, "priming") for dose, day in self.priming]
-        days = self.start + (self.interval or 0.0) * np.arange(self._count(until))
+        number = np.arange(self._count(until))
+        days = self._day_of(number // self.doses_per_course, number % self.doses_per_course)
         plan += [
             PlannedDose(float(day), self.loading or self.dose, "loading" if self.loading else "dose")
             for day in days[:1]
@@ -307,17 +331,14 @@ class Regimen:
         MissingColumnError, QuantityRangeError
             If a patient's size is missing or cannot be.
         """
-        groups = [(self._days(day, "priming day"), dose, 1) for dose, day in self.priming]
-        count, start = self._count(None), self.start
+        groups = [(self._days(day, "priming day"), dose, 1, 0.0) for dose, day in self.priming]
         if self.loading:
-            groups.append((start, self.loading, 1))
-            count, start = count - 1, start + (self.interval or 0.0)
-        if count > 0:
-            groups.append((start, self.dose, count))
+            groups.append((self.start, self.loading, 1, 0.0))
+        groups += [(day, self.dose, times, step) for day, times, step in self._repeats()]
         tables = []
-        for day, dose, times in groups:
+        for day, dose, times, step in groups:
             rows = self._rows(patients, np.full(len(patients), day), dose)
-            rows["ii"] = self.interval if times > 1 else 0.0
+            rows["ii"] = step if times > 1 else 0.0
             rows["addl"] = times - 1
             tables.append(rows)
         table = pd.concat(tables, ignore_index=True)
@@ -403,16 +424,50 @@ class Regimen:
         text = day if isinstance(day, str) else f"{float(day)!r} day"
         return quantity(text, "day", what=what, whose=self._whose, at_least=0)
 
+    def _check_course(self) -> None:
+        """Refuse a course that cannot be given, or that the next one would run into."""
+        count = self.doses_per_course
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
+            raise self._wrong("doses_per_course", f"is {count!r}", "Give a whole number, at least 1.")
+        if count > 1 and self.apart is None:
+            raise self._wrong(
+                "doses_per_course", f"of {count} needs the time between them", 'Give `apart`, as "8 h".'
+            )
+        if count == 1 and self.apart is not None:
+            raise self._wrong("apart", "needs a course of several doses", "Give `doses_per_course`.")
+        if count > 1 and self.infusion_days > self.gap:
+            raise self._wrong("infusion", f"lasts longer than {self.apart}, the time apart", "Shorten it.")
+        if self.interval is not None and not course_fits(count, self.gap, self.infusion_days, self.interval):
+            reason = f"of {count} doses {self.apart} apart ends after the next is due, {self.every} later"
+            raise self._wrong("a course", reason, "Give fewer doses, closer together, or courses less often.")
+
+    def _day_of(self, course: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Day of a single dose: which course, and which dose of it, both counted from 0."""
+        days = self.start + (self.interval or 0.0) * course
+        return days + in_course(self.gap, place) if self.doses_per_course > 1 else days
+
+    def _repeats(self) -> list[tuple[float, int, float]]:
+        """Day, times and step of rows that together are all full doses, as few rows as may be."""
+        count, size, done = self._count(None), self.doses_per_course, int(self.loading is not None)
+        number = np.arange(done, count)
+        course, place = number // size, number % size
+        few = count <= size * size  # courses of a regimen, against the doses of a course
+        key, step = (course, self.gap) if size > 1 and few else (place, self.interval or 0.0)
+        _, first, times = np.unique(key, return_index=True, return_counts=True)
+        days = self._day_of(course[first], place[first])
+        return [(float(day), int(n), step) for day, n in zip(days, times, strict=True)]
+
     def _count(self, until: float | None) -> int:
-        """Count the full doses from `start`, at most to `until` or ten years."""
+        """Count the single full doses from `start`, of courses begun at most at `until` or ten years."""
         if self.interval is None:
-            return 1
+            return min(self.doses_per_course, self.max_doses or self.doses_per_course)
         span = _OPEN if until is None else max(until - self.start, 0.0)
         if self.max_duration is not None:
             span = min(
                 span, quantity(self.max_duration, "day", what="max_duration", whose=self._whose, above=0)
             )
-        count = int(np.ceil(span / self.interval - 1e-9))  # one part in 1e9: whole intervals stay whole
+        begun = int(np.ceil(span / self.interval - 1e-9))  # one part in 1e9: whole intervals stay whole
+        count = begun * self.doses_per_course
         return count if self.max_doses is None else min(count, self.max_doses)
 
     def _per(self, dose: str) -> tuple[float, tuple[str, str] | None]:
@@ -473,6 +528,53 @@ class Regimen:
             absent.append(name)
             return np.ones(len(patients))
         return _positive(patients, name, unit, purpose="") / reference
+
+
+def in_course(apart: ArrayLike, place: np.ndarray) -> np.ndarray:
+    """Work out how long after its course's first dose each dose is given.
+
+    Parameters
+    ----------
+    apart : float or (dose,) float array [day]
+        Time between the doses of a course, or one for each of `place`.
+    place : (dose,) int array
+        Which dose of its course, counted from 0.
+
+    Returns
+    -------
+    (dose,) float array [day]
+        To nine digits, so that the third time 8 hours is a whole day.
+
+    Examples
+    --------
+    >>> in_course(8 / 24, np.array([1, 3]))
+    array([0.33333333, 1.        ])
+    """
+    return np.round(np.asarray(apart, float) * place, 9)
+
+
+def course_fits(doses: int, apart: float, infusion: float, every: float) -> bool:
+    """Say whether a course ends before the next is due.
+
+    Parameters
+    ----------
+    doses : int
+        Single doses of the course.
+    apart, infusion, every : float [day]
+        Time between them, how long each lasts, and from course to course.
+
+    Returns
+    -------
+    bool
+        The last dose begins before the next course, and has ended by then.
+
+    Examples
+    --------
+    >>> course_fits(14, 1 / 3, 0.0, 14.0), course_fits(3, 1.0, 0.0, 2.0)
+    (True, False)
+    """
+    last = (doses - 1) * apart
+    return last < every and last + infusion <= every * (1 + 1e-9)  # whole intervals stay whole
 
 
 def combine(*regimens: Regimen) -> tuple[Regimen, ...]:

@@ -44,6 +44,18 @@ ROW = {
 }
 
 
+HIGH_DOSE = {
+    "drug": "aldesleukin",
+    "regimen": "high-dose IL-2",
+    "dose": "600,000-720,000 IU/kg IV",
+    "schedule": "Q8H up to 14 doses per cycle, 2 cycles per course",
+    "tumor": "melanoma",
+    "histology": "all",
+    "line": "1L+",
+    "prior_io": "mixed",
+}
+
+
 def mapped(**cells: object) -> Mapped:
     found, reasons = map_rows(pd.DataFrame([ROW | cells]), RULES)
     assert found, reasons
@@ -59,7 +71,7 @@ def reason(**cells: object) -> str:
 def test_every_row_of_the_library_is_mapped_or_has_a_reason() -> None:
     assert set(MAPPED) | set(REASONS) == set(FACTS["id"])
     assert not set(MAPPED) & set(REASONS)
-    assert len(MAPPED) >= 210
+    assert len(MAPPED) >= 230
     assert all(len(why) > 5 for why in REASONS.values())
 
 
@@ -92,6 +104,47 @@ def test_what_the_rules_name_is_there() -> None:
 )
 def test_doses_and_schedules_are_read(dose: str, schedule: str, label: str) -> None:
     assert mapped(dose=dose, schedule=schedule).cohort.arms[0].label == label
+
+
+def test_high_dose_il2_is_a_course_as_tolerated_before_anti_pd1() -> None:
+    found = mapped(**HIGH_DOSE)
+    part = found.cohort.arms[0].treatments[0]
+    assert (part.course.doses, part.course.apart, part.every) == (9, pytest.approx(1 / 3), 14)
+    assert part.max_duration == 28  # two cycles
+    assert part.dose == "0.0405 mg/kg"  # 660,000 units
+    assert dict(found.cohort.parts) == {"io_naive_cutaneous_melanoma": 1.0}
+    assert any("as tolerated" in note for note in found.notes)
+    once = mapped(**{**HIGH_DOSE, "dose": "600000 IU/kg", "schedule": "Q2W"})
+    assert once.cohort.arms[0].label == "aldesleukin 0.037 mg/kg every 14 days"
+
+
+def test_days_in_a_row_are_a_course_of_the_agent_that_has_courses() -> None:
+    cells = {
+        "drug": "nemvaleukin alfa",
+        "dose": "6 ug/kg/day IV",
+        "schedule": "D1-5 Q3W",
+        "tumor": "melanoma",
+    }
+    cells |= {"histology": "all", "prior_io": "yes"}
+    label = "nemvaleukin_alfa 6 ug/kg, 5 doses 24 h apart, every 21 days"
+    assert mapped(**cells).cohort.arms[0].label == label
+    beside = mapped(**cells, combination="pembrolizumab").cohort.arms[0]
+    assert beside.label == f"{label} + pembrolizumab 200 mg every 21 days"
+    assert [part.slot for part in beside.treatments] == ["drug", "competitor"]
+    assert beside.treatments[1].course is None
+
+
+def test_the_two_arms_of_a_combination_are_given_what_its_rows_say() -> None:
+    """A row of a ratio names the combination, which is the regimen of the rows of its arm."""
+    first, second = MAPPED["CMP-0412"].cohort.arms
+    assert first == MAPPED["CMP-0405"].cohort.arms[0]._replace(n=391)
+    assert [part.slot for part in first.treatments] == ["drug", "competitor"]
+    assert (second.label, second.treatments[0].slot) == ("nivolumab 360 mg every 21 days", None)
+
+
+@pytest.mark.parametrize("name", ["CMP-0573", "CMP-0575", "CMP-0591", "CMP-0597", "CMP-0405", "CMP-0626"])
+def test_rows_of_the_il2_class_are_predicted(name: str) -> None:
+    assert name in MAPPED
 
 
 def test_a_bare_number_of_a_table_in_mg_per_kg_is_one() -> None:
@@ -150,6 +203,13 @@ def test_populations_and_their_shares_are_read(cells: dict[str, object], parts: 
         ({"dose": "0.1-3 mg/kg"}, "doses of a range"),
         ({"dose": ">=60 ug/kg"}, "doses of a range"),
         ({"schedule": "D1,D8 Q3W"}, "several days a cycle"),
+        ({"schedule": "D1-5 Q3W"}, "several days a cycle"),
+        ({"schedule": "Q8H up to 14 doses per cycle"}, "several days a cycle"),
+        ({**HIGH_DOSE, "dose": "1,000-600,000 IU/kg"}, "doses of a range"),
+        ({**HIGH_DOSE, "schedule": "D1-30 Q3W"}, "schedule not understood"),
+        ({**HIGH_DOSE, "tumor": "RCC"}, "tumor without population"),
+        ({"drug": "STK-012"}, "partial agonism"),
+        ({"drug": "KY-0118"}, "without a card"),
         ({"schedule": "whenever"}, "schedule not understood"),
         ({"schedule": "Q900W"}, "schedule not understood"),
         ({"prior_io": "", "line": "2L+"}, "earlier immunotherapy not stated"),

@@ -35,7 +35,7 @@ from twoarm.regimen import Regimen
 from twoarm.study import compose, run, run_study
 from twoarm.trial.analyze import analyze, cut
 from twoarm.trial.conduct import run_trial
-from twoarm.trial.protocol import read_protocol
+from twoarm.trial.protocol import Course, read_protocol
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "rederive.py"
 FACTORS = ["resistance", "sequence", "region"]
@@ -348,6 +348,26 @@ def test_a_dose_that_came_late_moves_the_actual_time_and_not_the_nominal(made):
     assert (by["day"] - by["first"] - by["planned"]).loc["Before full dose 3"] == 14
     assert (by["day"] - by["last"]).loc["Before full dose 3"] == 21 + 14
     assert (by["planned"] - by["due"]).loc["Before full dose 3"] == 21
+
+
+def test_single_doses_of_a_course_are_rows_and_planned_one_by_one(made):
+    arm = made.protocol.arms["experimental"]
+    weekly = {"course": Course(doses=3, apart="7 days"), "every": 42.0, "priming": None, "infusion": "1 h"}
+    arm = arm.model_copy(update={"treatments": (arm.treatments[0].model_copy(update=weekly),)})
+    protocol = made.protocol.model_copy(update={"arms": {**made.protocol.arms, "experimental": arm}})
+    records = records_of(made.trial, made.table, protocol, opened=OPENED)
+    longest = records.patients.query("arm == 'experimental'")["followed_until"].idxmax()
+    given = [0.0, 7.0, 14.0, 42.0, 49.0]
+    doses = pd.DataFrame({"patient": longest, "arm": "experimental", "treatment": 0, "day": given})
+    records = records._replace(doses=doses.assign(level=0, dose="3 mg/kg"))
+    assert DATASETS["adex"](records)["ASTDY"].tolist() == [1, 8, 15, 43, 50]
+    assert nonmem(records).query("EVID == 1")["TIME"].tolist() == given
+    by = samples(records, read_sampling()).set_index("sample")
+    assert (
+        by["planned"].loc[["Before full dose 3", "Before full dose 4", "Before full dose 5"]].tolist()
+        == given[2:]
+    )
+    assert by["due"].loc["Before full dose 4"] == 14
 
 
 def test_another_seed_is_another_laboratory_and_the_same_blood(made):

@@ -249,6 +249,13 @@ def test_a_dose_that_is_none_is_refused():
     assert new.model_copy(update={"dose": old.dose}) == old
     with pytest.raises(VaryError, match="every"):
         protocol_of(protocol, "experimental", read_vary(["every=often"])[0])
+    daily = read_protocol("il2_variants_melanoma")
+    rarer = (
+        protocol_of(daily, "nemvaleukin", read_vary(["every=6 weeks"])[0]).arms["nemvaleukin"].treatments[0]
+    )
+    assert (rarer.every, rarer.course.doses, rarer.course.apart) == (42, 5, 1)
+    with pytest.raises(VaryError, match="A course ends before the next begins"):
+        protocol_of(daily, "nemvaleukin", read_vary(["every=3 days"])[0])
 
 
 def test_designs_say_what_they_lack(tmp_path):

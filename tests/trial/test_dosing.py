@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from twoarm.trial import dosing
+from twoarm.trial import courses, dosing
 from twoarm.trial.protocol import Protocol, read_protocol
 from twoarm.trial.toxicity import Orders
 
@@ -84,7 +84,8 @@ def test_stop_is_for_good_and_keeps_its_first_reason() -> None:
 
 def test_exposures_say_the_dose_in_words() -> None:
     labels, arms = np.array([4, 9]), np.array(["experimental", "docetaxel"])
-    table = dosing.exposures(labels, arms, np.array([0.0, 21.0]), np.array([[-1], [1]]), PROTOCOL.arms)
+    given = courses.at_decision(np.array([[-1], [1]]), np.array([0.0, 21.0]))
+    table = courses.exposures(labels, arms, given, PROTOCOL.arms)
     assert table["dose"].tolist() == ["0.1 mg/kg", "55 mg/m2"]
     assert table["day"].tolist() == [0, 21]
 

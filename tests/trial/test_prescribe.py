@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from twoarm.molecule import read_molecule
-from twoarm.trial.prescribe import dose_table, patient_table, prescribe
+from twoarm.trial.courses import at_decision
+from twoarm.trial.prescribe import dose_table, patient_table, prescribe, still_running
 from twoarm.trial.protocol import read_protocol
 
 PROTOCOL = read_protocol("marslight_11")
@@ -19,8 +20,8 @@ PATIENTS = pd.DataFrame(
 
 
 def test_rows_of_one_day() -> None:
-    day, given = np.array([0.0, 21.0, 28.0]), np.array([[-1], [1], [0]])
-    rows = dose_table(PATIENTS, ARMS, day, given, PROTOCOL, prescribe(PROTOCOL)).set_index("id")
+    given = at_decision(np.array([[-1], [1], [0]]), np.array([0.0, 21.0, 28.0]))
+    rows = dose_table(PATIENTS, ARMS, given, PROTOCOL, prescribe(PROTOCOL)).set_index("id")
     fusion, cytotoxic = (read_molecule(name).nominal()["mass"] for name in ("ibi363", "docetaxel"))
     assert rows.loc[4, "amt"] == pytest.approx(0.1 * 60 / fusion * 1000)
     assert rows.loc[9, "amt"] == pytest.approx(3 * 80 / fusion * 1000)
@@ -30,7 +31,17 @@ def test_rows_of_one_day() -> None:
 
 
 def test_nobody_due_no_table() -> None:
-    assert dose_table(PATIENTS, ARMS, np.zeros(3), np.full((3, 1), -9), PROTOCOL, prescribe(PROTOCOL)) is None
+    nothing = at_decision(np.full((3, 1), -9), np.zeros(3))
+    assert dose_table(PATIENTS, ARMS, nothing, PROTOCOL, prescribe(PROTOCOL)) is None
+    assert still_running(None, pd.Series(7.0, PATIENTS.index)) is None
+
+
+def test_infusions_that_a_window_cuts_go_on() -> None:
+    given = at_decision(np.array([[0], [-9], [0]]), np.zeros(3))
+    rows = dose_table(PATIENTS, ARMS, given, PROTOCOL, prescribe(PROTOCOL))
+    assert still_running(rows, pd.Series(1.0, PATIENTS.index)) is None
+    cut = still_running(rows, pd.Series([1.0, 1.0, 0.01], PATIENTS.index))
+    assert cut["id"].tolist() == [9]
 
 
 def test_other_arms_parameters_are_not_given() -> None:

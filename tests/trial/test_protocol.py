@@ -54,6 +54,35 @@ def test_every_protocol_reads_and_finds_its_outcomes(name: str) -> None:
             assert catalog.find("molecules", treatment.molecule).is_file()
 
 
+FULL = 'dose          = { value = "75 mg/m2"'
+
+
+@pytest.mark.parametrize(
+    ("course", "words"),
+    [
+        ("14, 8 h", ""),
+        ("0, 8 h", "at least 1"),
+        ("2, 0 h", "above 0"),
+        ("2, 8 mg", "measures something else"),
+        ("64, 8 h", "A course ends before the next begins"),
+        ("2, 0.5 h", "One ends before the next begins"),
+    ],
+)
+def test_a_course_ends_before_the_next(tmp_path: Path, course: str, words: str) -> None:
+    doses, apart = course.split(", ")
+    entries = [f'{{ value = {value}, source = "marslight11" }}' for value in (doses, f'"{apart}"')]
+    said = f"{{ doses = {entries[0]}, apart = {entries[1]} }}"
+    path = changed(tmp_path, FULL, f"course = {said}\n{FULL}")
+    if not words:
+        part = read_protocol(path).arms["docetaxel"].treatments[0]
+        assert (part.course.doses, part.course.apart) == (14, pytest.approx(1 / 3))
+        return
+    with pytest.raises(CardEntryError) as told:
+        read_protocol(path)
+    assert words in str(told.value)
+    assert "course" in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "error", "words"),
     [

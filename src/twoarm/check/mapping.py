@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from twoarm.check.rules import Drug, Rules, Setting, SubsetRule, Tumor, found
 from twoarm.errors import NoSlotError, SlotTakenError, TwoarmError
 from twoarm.molecule import read_molecule
 from twoarm.regimen import Regimen, combine
-from twoarm.trial.protocol import Protocol, Treatment, read_protocol
+from twoarm.trial.protocol import Course, Protocol, Treatment, read_protocol
 from twoarm.units import quantity
 
 _DOSE = re.compile(
@@ -23,6 +24,11 @@ _DOSE = re.compile(
 )
 _BARE = re.compile(r"(\d+(?:\.\d+)?) or(?= (\d+(?:\.\d+)?) ?((?:n|u|m)?g(?:/(?:kg|m2))?))", re.IGNORECASE)
 _RANGE = re.compile(r"\d\s*(?:-|–|to)\s*\d|>|≥|<|at least|up to|escalat", re.IGNORECASE)
+_IU = re.compile(
+    r"(\d[\d,]*(?:\.\d+)?)(?:\s*(?:-|–|to|or)\s*(\d[\d,]*(?:\.\d+)?))?\s*(?:IU|international units)\b",
+    re.IGNORECASE,
+)
+_A_DAY = re.compile(r"\s*/\s*d(?:ay)?\b", re.IGNORECASE)
 _VERSUS = re.compile(r"\s+(?:vs\.?|versus)\s+", re.IGNORECASE)
 _PLUS = re.compile(r"\s*(?:\+|\bplus\b|\bwith\b)\s*", re.IGNORECASE)
 
@@ -47,6 +53,24 @@ class Planned(NamedTuple):
     label: str
     treatments: tuple[Treatment, ...]
     n: int
+
+
+class Rhythm(NamedTuple):
+    """How often doses are given.
+
+    Attributes
+    ----------
+    days : float
+        From dose to dose, or from course to course.
+    times : int
+        How many doses or courses; 0 for any number.
+    daily : int
+        Doses on as many days in a row, each time; 1 where each dose stands alone.
+    """
+
+    days: float
+    times: int = 0
+    daily: int = 1
 
 
 class Cohort(NamedTuple):
@@ -309,9 +333,10 @@ def _patients(fact: pd.Series, facts: pd.DataFrame, arms: int) -> int | None:
 def _sibling(fact: pd.Series, name: str, facts: pd.DataFrame) -> pd.Series:
     """Find the row of the trial that says how this arm is given, else take this one without a dose."""
     same = facts[(facts["trial_name"] == fact["trial_name"]) & (facts["trial_name"] != "")]
-    same = same[same["drug"].str.lower() == name.lower()]
-    if len(same):
-        return same.iloc[0]
+    for column in ("drug", "regimen"):
+        named = same[same[column].str.lower() == name.lower()]
+        if len(named):
+            return named.iloc[0]
     bare = fact.copy()
     bare[["drug", "dose", "schedule", "combination", "regimen"]] = [name, "", "", "", ""]
     return bare
@@ -322,18 +347,23 @@ def _arm(fact: pd.Series, name: str, n: int, rules: Rules, notes: list[str]) -> 
     agents = _agents(fact, name, rules)
     drugs = _drugs(agents, fact, rules)
     doses = _doses(str(fact["dose"]), len(agents))
-    every = _every(str(fact["schedule"]), rules)
+    courses = any(_like(drug).course for drug in drugs)
+    every = _every(str(fact["schedule"]), rules, notes, courses=courses)
     treatments = []
     for agent, drug, dose in zip(agents, drugs, doses, strict=True):
         if drug.note:
             notes.append(f"{agent}: {drug.note}")
-        treatments.append(_treatment(drug, _one_dose(dose, drug, rules, notes), every))
-    told = [
-        drug.label or f"{part.molecule} {part.dose} every {part.every:g} days"
-        for drug, part in zip(drugs, treatments, strict=True)
-    ]
+        each = _A_DAY.sub("", dose) if every and every.daily > 1 else dose
+        treatments.append(_treatment(drug, _one_dose(each, drug, rules, notes), every))
+    treatments = _beside(treatments)
+    told = [drug.label or _told(part) for drug, part in zip(drugs, treatments, strict=True)]
     try:
-        combine(*(Regimen(read_molecule(part.molecule), part.dose, "21 days") for part in treatments))
+        combine(
+            *(
+                Regimen(read_molecule(part.molecule), part.dose, "21 days", slot=part.slot)
+                for part in treatments
+            )
+        )
     except (SlotTakenError, NoSlotError):
         raise NotMapped(
             f"combination not modeled: {' + '.join(agents)} fill one place of the model"
@@ -341,6 +371,26 @@ def _arm(fact: pd.Series, name: str, n: int, rules: Rules, notes: list[str]) -> 
     except TwoarmError:
         raise NotMapped(f"dose not understood: {str(fact['dose'])[:60]}") from None
     return Planned(" + ".join(told), tuple(treatments), n)
+
+
+def _told(part: Treatment) -> str:
+    """Say what is given so that equal words are equal regimens."""
+    often = f"every {part.every:g} days"
+    if part.course is None:
+        return f"{part.molecule} {part.dose} {often}"
+    course = f"{part.course.doses} doses {24 * part.course.apart:g} h apart"
+    return f"{part.molecule} {part.dose}, {course}, {often}"
+
+
+def _beside(treatments: list[Treatment]) -> list[Treatment]:
+    """Give an antibody to PD-1 or its ligand the place beside a cytokine, which is the drug."""
+    kinds = [read_molecule(part.molecule).kind for part in treatments]
+    if sorted(kinds) != ["antibody", "cytokine"]:
+        return treatments
+    slot = {"antibody": "competitor", "cytokine": "drug"}
+    return [
+        part.model_copy(update={"slot": slot[kind]}) for part, kind in zip(treatments, kinds, strict=True)
+    ]
 
 
 def _agents(fact: pd.Series, name: str, rules: Rules) -> list[str]:
@@ -378,6 +428,8 @@ def _one_dose(text: str, drug: Drug, rules: Rules, notes: list[str]) -> str:
     """One dose of a text; the rule's own where it states none."""
     bare = re.fullmatch(r"[\d. ]+(or [\d. ]+)?", text.strip())
     text = text if not bare else re.sub(r"(\d+(?:\.\d+)?)", r"\1 mg/kg", text)
+    if drug.iu_per_mg:
+        text = _IU.sub(partial(_in_mg, drug.iu_per_mg, rules.near_doses), text)
     text = _BARE.sub(lambda bare: f"{bare[1]} {bare[3]} or", text)
     amounts = _DOSE.findall(text)
     if _RANGE.search(text):
@@ -400,35 +452,63 @@ def _one_dose(text: str, drug: Drug, rules: Rules, notes: list[str]) -> str:
     return f"{chosen:g} {unit}"
 
 
-def _every(text: str, rules: Rules) -> tuple[float, int] | None:
-    """Days between doses and how many doses (0 for any number); None where nothing is stated."""
+def _in_mg(per_mg: float, near: float, said: re.Match[str]) -> str:
+    """Say a dose in international units, or two that are near each other, in milligrams."""
+    amounts = [float(number.replace(",", "")) for number in said.groups() if number]
+    if max(amounts) > near * min(amounts):
+        return said[0]
+    return " or ".join(f"{amount / per_mg:.3f}" for amount in amounts) + " mg"
+
+
+def _every(text: str, rules: Rules, notes: list[str], *, courses: bool) -> Rhythm | None:
+    """Read how often doses are given; None where nothing is stated, or the agent's protocol says it.
+
+    `courses` says whether an agent is one whose protocol has courses: no other is given several doses a time.
+    """
     if not text.strip() or found(rules.without_effect, text):
         return None
     for rule in rules.schedules:
         match = found(rule.match, text)
-        if not match:
+        if not match or ((rule.own or "daily" in match.groupdict()) and not courses):
             continue
+        if rule.note:
+            notes.append(rule.note)
+        if rule.own:
+            return None
         if rule.reason:
             raise NotMapped(f"{rule.reason}: {text[:60]}")
         words = {key: float(value) for key, value in match.groupdict().items() if value}
         days = quantity(rule.every, "day") if rule.every else 7 * words.get("weeks", 0) + words.get("days", 0)
-        if not 1 <= days <= 365:
+        daily = int(words.get("daily", 1))
+        if not 1 <= days <= 365 or not 1 <= daily <= days:
             raise NotMapped(f"schedule not understood: {text[:60]}")
-        return days, int(words.get("times", 0))
+        return Rhythm(days, int(words.get("times", 0)), daily)
     raise NotMapped(f"schedule not understood: {text[:60]}")
 
 
-def _treatment(drug: Drug, dose: str, every: tuple[float, int] | None) -> Treatment:
-    """Take the rules of dosing of a library protocol, with this dose and interval."""
+def _like(drug: Drug) -> Treatment:
+    """Find the treatment whose rules of dosing hold."""
     name, _, arm = drug.like.partition(":")
-    like: Treatment = _protocol(name).arms[arm].treatments[0]
-    days, times = every or (quantity(drug.every, "day") if drug.every else like.every, 0)
+    return _protocol(name).arms[arm].treatments[0]
+
+
+def _treatment(drug: Drug, dose: str, every: Rhythm | None) -> Treatment:
+    """Take the rules of dosing of a library protocol, with this dose and interval."""
+    like = _like(drug)
+    days, times, _ = every or Rhythm(quantity(drug.every, "day") if drug.every else like.every)
     change = {"dose": dose, "every": days, "priming": None, "re_priming": None, "reductions": ()}
+    if every and like.course:
+        change["course"] = _daily(every.daily)
     if dose == like.dose:
         change["reductions"] = like.reductions
     if times:
         change["max_duration"] = times * days - 1
     return like.model_copy(update=change)
+
+
+def _daily(doses: int) -> Course | None:
+    """Make the course of doses on days in a row; a single one is none."""
+    return Course.model_validate({"doses": doses, "apart": "1 day"}) if doses > 1 else None
 
 
 def _protocol(name: str) -> Protocol:

@@ -98,7 +98,10 @@ class Tumor(_Rule):
 
 
 class Drug(_Rule):
-    """An agent: whose rules of dosing it follows, and dose and interval where a row states none."""
+    """An agent: whose rules of dosing it follows, and dose and interval where a row states none.
+
+    `iu_per_mg` is the activity of an agent whose doses are told in international units.
+    """
 
     match: Pattern
     tumor: Pattern | None = None
@@ -107,6 +110,7 @@ class Drug(_Rule):
     every: str = ""
     source: str = ""
     label: str = ""
+    iu_per_mg: Annotated[float | None, measured("", above=0)] = None
 
     @model_validator(mode="after")
     def _whole(self) -> Drug:
@@ -116,10 +120,15 @@ class Drug(_Rule):
 
 
 class Schedule(_Rule):
-    """How often, in words of registries; groups `weeks`, `days` and `times` are numbers."""
+    """How often, in words of registries; groups `weeks`, `days`, `times` and `daily` are numbers.
+
+    `daily` is how many days in a row a dose is given, every time; it is the course of an agent whose protocol
+    has courses. With `own` such an agent's protocol holds as it stands.
+    """
 
     match: Pattern
     every: str = ""
+    own: bool = False
 
 
 class EndpointRule(_Rule):

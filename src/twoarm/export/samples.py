@@ -196,7 +196,9 @@ def _last_dose(given: np.ndarray, full: np.ndarray, day: float, rule: Treatment)
 
 def _planned(dose: int, rule: Treatment) -> float:
     """Planned day of a full dose since the first dose of any size."""
-    return (rule.priming.lead if rule.priming else 0.0) + (dose - 1) * rule.every
+    course, place = divmod(dose - 1, rule.course.doses) if rule.course else (dose - 1, 0)
+    within = place * rule.course.apart if rule.course else 0.0
+    return (rule.priming.lead if rule.priming else 0.0) + course * rule.every + within
 
 
 def _levels(records: Records, course: str, table: pd.DataFrame) -> np.ndarray:

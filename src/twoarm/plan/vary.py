@@ -226,7 +226,7 @@ def protocol_of(protocol: Protocol, arm: str, scenario: Scenario) -> Protocol:
     Returns
     -------
     Protocol
-        Priming and reductions stay as they are.
+        Priming, reductions and courses stay as they are.
 
     Raises
     ------
@@ -237,14 +237,7 @@ def protocol_of(protocol: Protocol, arm: str, scenario: Scenario) -> Protocol:
         return protocol
     whole = protocol.arms[arm].model_dump()
     first, *others = whole["treatments"]
-    fields = {name: f"{value} days" for name, value in first.items() if name in _DAYS}
-    treatment = {**first, **fields, **dict(scenario.regimen)}
-    for part in ("priming", "re_priming"):
-        if treatment[part]:
-            treatment[part] = {
-                name: f"{value} days" if isinstance(value, float) else value
-                for name, value in treatment[part].items()
-            }
+    treatment = {**_in_words(first), **dict(scenario.regimen)}
     try:
         changed = Arm.model_validate({**whole, "treatments": [treatment, *map(_in_words, others)]})
     except ValidationError as wrong:
@@ -259,10 +252,17 @@ def _rule_of(wrong: ValidationError) -> str:
 
 
 _DAYS = ("every", "start", "max_duration", "longest_delay")
+_PARTS = ("priming", "re_priming", "course")
 
 
 def _in_words(treatment: dict[str, Any]) -> dict[str, Any]:
-    return {**treatment, **{name: f"{treatment[name]} days" for name in _DAYS}}
+    """Give the times of a treatment their unit again, those of its parts too."""
+    parts = {
+        part: {name: f"{value} days" if isinstance(value, float) else value for name, value in inner.items()}
+        for part, inner in treatment.items()
+        if part in _PARTS and inner
+    }
+    return {**treatment, **{name: f"{treatment[name]} days" for name in _DAYS}, **parts}
 
 
 def _axis(text: str) -> tuple[str, list[Any]]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from twoarm.chance import uniforms
-from twoarm.trial import dosing, imaging, recist, survival, toxicity
+from twoarm.trial import courses, dosing, imaging, recist, survival, toxicity
 from twoarm.trial.outcomes import BLOCKED, Outcomes
 from twoarm.trial.protocol import Protocol
 from twoarm.units import quantity
@@ -241,8 +241,8 @@ def admit(setup: Setup) -> State:
     return state
 
 
-def give_doses(setup: Setup, state: State) -> np.ndarray:
-    """Decide on the doses due today and write them down.
+def give_doses(setup: Setup, state: State) -> courses.Singles:
+    """Decide on the doses due today and write down those given at once.
 
     Parameters
     ----------
@@ -251,21 +251,53 @@ def give_doses(setup: Setup, state: State) -> np.ndarray:
 
     Returns
     -------
-    (patient, treatment) int array
-        As `twoarm.trial.dosing.decide`.
+    Singles
+        Given today.
     """
     rules, schedule = setup.outcomes.toxicity, state.schedule
     active = state.active & (state.now < setup.end)
     today = np.where(active, state.now, np.nan)
     due = (schedule.due <= today[:, None]).any(axis=1)
     orders = toxicity.orders(rules, state.current, state.since_dose)
-    given = dosing.decide(schedule, setup.rules, today, orders, rules.recheck)
-    dosed = due & (given >= dosing.PRIMING).any(axis=1)
-    state.since_dose[dosed] = 0
-    if dosed.any():
-        arms = setup.protocol.arms
-        state.exposures.append(dosing.exposures(setup.labels, setup.arm_of, state.now, given, arms))
+    levels = dosing.decide(schedule, setup.rules, today, orders, rules.recheck)
+    given = courses.at_decision(levels, state.now)
+    state.since_dose[due & (levels >= dosing.PRIMING).any(axis=1)] = 0
+    _write_down(setup, state, given)
     return given
+
+
+def go_on(setup: Setup, state: State, who: np.ndarray, end: np.ndarray) -> courses.Singles:
+    """Give what is left of courses, up to the end of each patient's window.
+
+    Parameters
+    ----------
+    setup, state : Setup, State
+        After `next_stop`; `state` is changed in place.
+    who : (m,) int array
+        Rows of the patients.
+    end : (m,) float array [day]
+        End of their window.
+
+    Returns
+    -------
+    Singles
+        Planned for the window; `write_down` says which of them were given.
+    """
+    return courses.go_on(state.schedule, setup.rules, who, end)
+
+
+def write_down(setup: Setup, state: State, planned: courses.Singles) -> None:
+    """Write down the single doses of courses that patients lived to be given.
+
+    Parameters
+    ----------
+    setup, state : Setup, State
+        After `live_through`; `state` is changed in place.
+    planned : Singles
+        From `go_on`.
+    """
+    until = np.minimum(state.now, state.death)
+    _write_down(setup, state, planned.only(planned.day < until[planned.row]))
 
 
 def next_stop(setup: Setup, state: State) -> np.ndarray:
@@ -291,7 +323,7 @@ def look_days(setup: Setup, state: State, who: np.ndarray, end: np.ndarray) -> n
     Parameters
     ----------
     setup, state : Setup, State
-        After `give_doses`.
+        After `go_on`.
     who : (m,) int array
         Rows of the patients.
     end : (m,) float array [day]
@@ -307,6 +339,9 @@ def look_days(setup: Setup, state: State, who: np.ndarray, end: np.ndarray) -> n
     visit = np.minimum(state.schedule.due.min(axis=1), _scan_day(setup, state))[who]
     close = np.where((end == visit) | (end == setup.end[who]), end, np.nan)
     days = last + setup.after_dose
+    if (setup.rules.doses > 1).any():  # a course is looked at from its first dose too
+        begun = np.fmax.reduce(state.schedule.begun[who], axis=1)[:, None]
+        days = np.sort(np.column_stack([begun + setup.after_dose, days]), axis=1)
     inside = (days > state.now[who, None]) & (days < end[:, None])
     looks = np.column_stack([np.where(inside, days, np.nan), close])
     return np.where(looks <= last + setup.outcomes.toxicity.counts_for, looks, np.nan)
@@ -349,6 +384,13 @@ def next_therapy(setup: Setup, state: State) -> np.ndarray:
     )
     # a crossover is the next line of who takes it, and the biology says what it does
     return np.where(setup.takes.any(axis=1), np.nan, began)
+
+
+def _write_down(setup: Setup, state: State, given: courses.Singles) -> None:
+    """Add single doses to the record."""
+    if given.row.size:
+        arms = setup.protocol.arms
+        state.exposures.append(courses.exposures(setup.labels, setup.arm_of, given, arms))
 
 
 def _scan_day(setup: Setup, state: State) -> np.ndarray:

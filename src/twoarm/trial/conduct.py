@@ -22,7 +22,7 @@ from twoarm.model import Model
 from twoarm.trial import clinic, ledger
 from twoarm.trial.ledger import Trial
 from twoarm.trial.outcomes import Outcomes, read_outcomes
-from twoarm.trial.prescribe import dose_table, patient_table, prescribe
+from twoarm.trial.prescribe import dose_table, patient_table, prescribe, still_running
 from twoarm.trial.protocol import Protocol
 from twoarm.trial.randomize import (
     enrollment_by_region,
@@ -148,19 +148,23 @@ def run_trial(
     )
     state = clinic.admit(setup)
     courses = {name: np.full((len(patients), setup.weeks.size), np.nan) for name in wanted}
-    carry, attributes, windows = None, {}, 0
+    carry, running, attributes, windows = None, None, {}, 0
     while (going := state.active & (state.now < setup.end)).any():
         given = clinic.give_doses(setup, state)
         who = np.flatnonzero(going)
         end = clinic.next_stop(setup, state)[who]
+        later = clinic.go_on(setup, state, who, end)
         looks = clinic.look_days(setup, state, who, end)
         days = _days_to_see(setup, state.now[who], end, looks)
-        doses = dose_table(table, arm_of, state.now, given, protocol, prescriptions)
+        doses = dose_table(table, arm_of, given.then(later), protocol, prescriptions)
+        doses = doses if running is None else pd.concat([running, doses], ignore_index=True)
         part = table.iloc[who]
         part.attrs = table.attrs
         run = advance(model, part, doses, days=end, visits=days, outputs=wanted, initial=carry, failed="keep")
         weekly = _remember(setup, courses, who, days, run)
         clinic.live_through(setup, state, _window(setup, state, who, end, looks, days, run), weekly)
+        clinic.write_down(setup, state, later)
+        running = still_running(doses, pd.Series(end, setup.labels[who]))
         carry = _carried(carry, who, run, len(patients), setup.labels)
         attributes, windows = dict(run.attrs), windows + 1
         if progress is not None:

@@ -6,10 +6,9 @@ Arrays over (patient, treatment); knows no molecule and no ODE.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-import pandas as pd
 
 from twoarm.trial.protocol import Arm, Treatment
 from twoarm.trial.toxicity import Orders
@@ -26,10 +25,14 @@ class Schedule:
     ----------
     due : (patient, treatment) float array [day]
         Day of the next decision; infinite where none.
+    begun : (patient, treatment) float array [day]
+        When the latest course began; NaN before.
+    left : (patient, treatment) int array
+        Single doses of it that are still to be given.
     level : (patient, treatment) int array
         Level of the next full dose.
     first, last : (patient, treatment) float array [day]
-        Days of the first and last dose; NaN before.
+        Days of the first and last single dose; NaN before.
     primed : (patient, treatment) bool array
         The last dose was a priming dose.
     late : (patient, treatment) float array [day]
@@ -44,6 +47,8 @@ class Schedule:
     """
 
     due: np.ndarray
+    begun: np.ndarray
+    left: np.ndarray
     level: np.ndarray
     first: np.ndarray
     last: np.ndarray
@@ -68,6 +73,8 @@ class Rules:
     after_last_dose: np.ndarray
     later: np.ndarray
     taken_by: np.ndarray
+    doses: np.ndarray
+    apart: np.ndarray
 
 
 def rules_of(arms: Mapping[str, Arm], arm_of: np.ndarray) -> Rules:
@@ -87,8 +94,9 @@ def rules_of(arms: Mapping[str, Arm], arm_of: np.ndarray) -> Rules:
     """
     width = max(len(arm.treatments) for arm in arms.values())
     rows = {name: _rows(arm.treatments, width) for name, arm in arms.items()}
-    table = np.array([rows[name] for name in arm_of], float).reshape(len(arm_of), 10, width)
-    return Rules(*(table[:, field] for field in range(10)))
+    count = len(fields(Rules))
+    table = np.array([rows[name] for name in arm_of], float).reshape(len(arm_of), count, width)
+    return Rules(*(table[:, field] for field in range(count)))
 
 
 def open_schedule(rules: Rules) -> Schedule:
@@ -107,6 +115,8 @@ def open_schedule(rules: Rules) -> Schedule:
     shape = rules.start.shape
     return Schedule(
         due=np.where(rules.later > 0, np.inf, rules.start),
+        begun=np.full(shape, np.nan),
+        left=np.zeros(shape, int),
         level=np.zeros(shape, int),
         first=np.full(shape, np.nan),
         last=np.full(shape, np.nan),
@@ -124,7 +134,8 @@ def stop(schedule: Schedule, who: np.ndarray, day: np.ndarray, reason: str) -> N
     Parameters
     ----------
     schedule : Schedule
-        Changed in place; a patient who has stopped keeps the first reason.
+        Changed in place; a patient who has stopped keeps the first reason, and is given nothing more of a
+        course that had begun.
     who : (patient,) bool array
         Whose treatment ends.
     day : (patient,) float array [day]
@@ -133,6 +144,7 @@ def stop(schedule: Schedule, who: np.ndarray, day: np.ndarray, reason: str) -> N
         Why.
     """
     schedule.due[who] = np.inf
+    schedule.left[who] = 0
     who = who & (schedule.reason == "")
     schedule.reason[who] = reason
     schedule.off_day[who] = day[who]
@@ -204,45 +216,6 @@ def decide(schedule: Schedule, rules: Rules, day: np.ndarray, orders: Orders, re
     return _give(schedule, rules, day, due)
 
 
-def exposures(
-    labels: np.ndarray, arm_of: np.ndarray, day: np.ndarray, given: np.ndarray, arms: Mapping[str, Arm]
-) -> pd.DataFrame:
-    """One row for each dose given today.
-
-    Parameters
-    ----------
-    labels, arm_of : (patient,) arrays
-        Patient labels and arms.
-    day : (patient,) float array [day]
-        Today.
-    given : (patient, treatment) int array
-        From `decide`.
-    arms : mapping of name to Arm
-        From the protocol.
-
-    Returns
-    -------
-    DataFrame
-        `patient arm treatment day level dose`; `treatment` counts from 0, `dose` in the protocol's words.
-    """
-    row, treatment = np.nonzero(given >= PRIMING)
-    level = given[row, treatment]
-    words = [
-        dose_words(arms[arm].treatments[part], step)
-        for arm, part, step in zip(arm_of[row], treatment, level, strict=True)
-    ]
-    return pd.DataFrame(
-        {
-            "patient": labels[row],
-            "arm": arm_of[row],
-            "treatment": treatment,
-            "day": day[row],
-            "level": level,
-            "dose": words,
-        }
-    )
-
-
 def dose_words(treatment: Treatment, level: int) -> str:
     """Say the dose of a level in the protocol's words.
 
@@ -265,7 +238,7 @@ def dose_words(treatment: Treatment, level: int) -> str:
 
 def _rows(treatments: Sequence[Treatment], width: int) -> np.ndarray:
     """(rule, treatment) numbers of one arm."""
-    none = [np.inf, np.inf, np.inf, 0, np.inf, np.nan, np.inf, np.inf, 0, 0]
+    none = [np.inf, np.inf, np.inf, 0, np.inf, np.nan, np.inf, np.inf, 0, 0, 1, 0]
     columns = []
     for part in treatments:
         again = part.re_priming
@@ -273,7 +246,8 @@ def _rows(treatments: Sequence[Treatment], width: int) -> np.ndarray:
         pause = (again.after_priming, again.after_last_dose) if again else (np.inf, np.inf)
         plan = [part.start, part.every, part.max_duration, len(part.reductions)]
         crossover = (part.after == "progression", part.taken_by)
-        columns.append([*plan, part.longest_delay, lead, *pause, *crossover])
+        course = (part.course.doses, part.course.apart) if part.course else (1, 0)
+        columns.append([*plan, part.longest_delay, lead, *pause, *crossover, *course])
     return np.array(columns + [none] * (width - len(columns)), float).T
 
 
@@ -285,6 +259,9 @@ def _give(schedule: Schedule, rules: Rules, day: np.ndarray, due: np.ndarray) ->
     primes = due & ~np.isnan(rules.lead) & (np.isnan(schedule.last) | paused)
     given = np.where(due, np.where(primes, PRIMING, schedule.level), -9)
     schedule.due = np.where(due, today + np.where(primes, rules.lead, rules.every), schedule.due)
+    begins = due & ~primes
+    schedule.begun = np.where(begins, today, schedule.begun)
+    schedule.left = np.where(begins, rules.doses - 1, schedule.left).astype(int)
     schedule.first = np.where(due & np.isnan(schedule.first), today, schedule.first)
     schedule.last = np.where(due, today, schedule.last)
     schedule.primed = np.where(due, primes, schedule.primed)

@@ -45,7 +45,8 @@ class Trial(NamedTuple):
     readings : DataFrame
         `patient visit day lesion diameter too_small`.
     exposures : DataFrame
-        One row a dose: `patient arm treatment day level dose`; level -1 is priming, 0 full.
+        One row a single dose, each of a course too: `patient arm treatment day level dose`; level -1 is
+        priming, 0 full.
     toxicity : DataFrame
         One row for each grade when first reached, all while on treatment or shortly after: `patient toxicity
         grade day`.

@@ -9,7 +9,8 @@ import pandas as pd
 
 from twoarm.molecule import Molecule, read_molecule
 from twoarm.regimen import Regimen, combine
-from twoarm.trial.dosing import PRIMING, dose_words
+from twoarm.trial.courses import Singles
+from twoarm.trial.dosing import dose_words
 from twoarm.trial.protocol import Protocol, Treatment
 
 Prescriptions = Mapping[str, tuple[Regimen, ...]]
@@ -74,12 +75,11 @@ def patient_table(patients: pd.DataFrame, arm_of: np.ndarray, prescriptions: Pre
 def dose_table(
     patients: pd.DataFrame,
     arm_of: np.ndarray,
-    day: np.ndarray,
-    given: np.ndarray,
+    given: Singles,
     protocol: Protocol,
     prescriptions: Prescriptions,
 ) -> pd.DataFrame | None:
-    """Rows of the doses given today.
+    """Rows of single doses.
 
     Parameters
     ----------
@@ -87,10 +87,8 @@ def dose_table(
         With the sizes that doses are counted by.
     arm_of : (patient,) str array
         Arm of each patient.
-    day : (patient,) float array [day]
-        Today, patient by patient.
-    given : (patient, treatment) int array
-        From `twoarm.trial.dosing.decide`.
+    given : Singles
+        From `twoarm.trial.courses`.
     protocol, prescriptions : Protocol, mapping
         The words, and what they mean.
 
@@ -102,12 +100,33 @@ def dose_table(
     tables = []
     for arm, regimens in prescriptions.items():
         for place, regimen in enumerate(regimens):
-            levels = np.where(arm_of == arm, given[:, place], -9)
-            for level in np.unique(levels[levels >= PRIMING]):
-                who = levels == level
+            mine = given.only((arm_of[given.row] == arm) & (given.treatment == place))
+            for level in np.unique(mine.level):
+                of_level = mine.only(mine.level == level)
                 words = dose_words(protocol.arms[arm].treatments[place], int(level))
-                tables.append(regimen.dose_row(patients[who], day[who], words))
+                tables.append(regimen.dose_row(patients.iloc[of_level.row], of_level.day, words))
     return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def still_running(doses: pd.DataFrame | None, end: pd.Series) -> pd.DataFrame | None:
+    """Pick the infusions that a window's end cuts, for the next window to go on with.
+
+    Parameters
+    ----------
+    doses : DataFrame or None
+        Rows of the window, from `dose_table`.
+    end : Series of float [day], index patient
+        Its end.
+
+    Returns
+    -------
+    DataFrame or None
+        Some of the rows; None where there are none.
+    """
+    if doses is None:
+        return None
+    cut = doses[doses["time"] + doses["dur"] > doses["id"].map(end)]
+    return cut if len(cut) else None
 
 
 def _regimen(part: Treatment, draws: Mapping[str, Mapping[str, float]]) -> Regimen:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 
 from twoarm.errors import ProtocolError
-from twoarm.regimen import Regimen
+from twoarm.regimen import Regimen, course_fits
 from twoarm.trial.entry import SOURCED, Card, fault_of, measured, read_card
 from twoarm.units import quantity
 
@@ -27,6 +27,13 @@ class Priming(Card):
     lead: Annotated[float, measured("day", above=0)]
 
 
+class Course(Card):
+    """Several single doses at each decision: how many, and how long from one to the next."""
+
+    doses: Annotated[int, SOURCED, Field(ge=1)]
+    apart: Annotated[float, measured("day", above=0)]
+
+
 class RePriming(Card):
     """When the small dose is given again because treatment paused."""
 
@@ -37,6 +44,10 @@ class RePriming(Card):
 class Treatment(Card):
     """One molecule of an arm: how much, how often, how long, and what happens when it is not tolerated.
 
+    With a `course`, `dose` is each of its single doses and `every` the time from course to course. Whether
+    to give, hold or reduce is decided as a course begins; one that has begun is given to its end unless
+    treatment stops. A priming dose is given once, not as a course.
+
     A treatment after progression is a crossover: `start` then counts from the scan that showed it, and
     `taken_by` is the share of patients who take it.
     """
@@ -46,6 +57,7 @@ class Treatment(Card):
     dose: Annotated[str, SOURCED]
     every: Annotated[float, measured("day", above=0)]
     infusion: Annotated[str | None, SOURCED] = None
+    course: Course | None = None
     start: Annotated[float, measured("day", at_least=0)]
     max_duration: Annotated[float, measured("day", above=0)]
     reductions: Annotated[tuple[str, ...], SOURCED] = ()
@@ -55,6 +67,24 @@ class Treatment(Card):
     after: Annotated[Literal["randomization", "progression"], SOURCED] = "randomization"
     taken_by: Annotated[float, measured("", above=0, at_most=1)] = 1.0
     draw: Mapping[str, float] | None = None
+
+    @model_validator(mode="after")
+    def _course_fits(self) -> Treatment:
+        if self.course is None:
+            return self
+        doses, apart = self.course.doses, self.course.apart
+        lasts = quantity(self.infusion, "day", what="infusion", at_least=0) if self.infusion else 0.0
+        if doses > 1 and lasts > apart:
+            raise ValueError(
+                f"infusion of {self.infusion} in a course with doses {apart:g} days apart. One ends before "
+                "the next begins. Shorten it, or give the doses further apart."
+            )
+        if not course_fits(doses, apart, lasts, self.every):
+            raise ValueError(
+                f"a course of {doses} doses {apart:g} days apart, and the next after {self.every:g} days. A "
+                "course ends before the next begins. Give fewer, closer together, or courses less often."
+            )
+        return self
 
 
 class Arm(Card):
@@ -273,6 +303,7 @@ def _treatment(regimen: Regimen) -> dict[str, Any]:
         "dose": regimen.dose,
         "every": f"{regimen.interval or _OPEN} days",
         "infusion": regimen.infusion,
+        "course": _course(regimen),
         "start": f"{regimen.start} days",
         "max_duration": (regimen.max_duration or f"{_OPEN} days") if regimen.interval else "1 day",
         "reductions": regimen.reductions,
@@ -287,6 +318,13 @@ def _treatment(regimen: Regimen) -> dict[str, Any]:
     if any(again.values()):
         fields["re_priming"] = {name: pause or f"{_OPEN} days" for name, pause in again.items()}
     return fields
+
+
+def _course(regimen: Regimen) -> dict[str, Any] | None:
+    """Take the course of a regimen as the fields of a `Course`; None where each dose stands alone."""
+    if regimen.doses_per_course == 1:
+        return None
+    return {"doses": regimen.doses_per_course, "apart": f"{regimen.gap} days"}
 
 
 def _imaging(words: str) -> dict[str, Any]:
