@@ -230,6 +230,27 @@ def spread_evenly(weights: np.ndarray, n: int, seed: int, whose: str) -> np.ndar
     return np.asarray(order[np.searchsorted(sums, steps * sums[-1])])
 
 
+def effective_number(weights: np.ndarray) -> float:
+    """How many equal weights would tell as much: one over the sum of the squared shares.
+
+    Parameters
+    ----------
+    weights : (m,) float array
+        Not below 0; of any sum.
+
+    Returns
+    -------
+    float
+        Between 1 and m.
+
+    Examples
+    --------
+    >>> effective_number(np.array([1.0, 1.0, 0.0, 0.0])), effective_number(np.ones(5))
+    (2.0, 5.0)
+    """
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
 def _key(seed: int, purpose: str, replicate: int, whose: str) -> int:
     """128 bits of a hash of the key's parts; the parts are set apart so that no two keys read alike."""
     if not isinstance(purpose, str) or not purpose:

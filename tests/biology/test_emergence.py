@@ -201,7 +201,7 @@ def test_il2_lifts_the_brake_of_treg_and_an_antibody_does_not(treat, fusion):
 
 
 def test_pd1_takes_no_more_than_its_depth(treat, fusion):
-    """Cells that no antibody frees keep killing with what PD-1 leaves them: IL-2 alone can then do something."""
+    """Cells that no antibody frees keep killing with what PD-1 leaves them: IL-2 alone can do something."""
     lone = fusion.without("pd1_arm").with_values({"il2_arm.weakening_il2rb": 1.0})
     for depth in (0.6, 0.9):
         run = treat(lone, outputs=["inhibition_effector"], days=21, pd1_depth=depth)
@@ -217,7 +217,7 @@ def test_pd1_takes_no_more_than_its_depth(treat, fusion):
 
 
 def test_a_cold_lesion_has_room_for_effectors_that_il2_makes(treat, fusion):
-    """Where few T cells were, niche_power says whether IL-2 can make many; where enough were, it says nothing."""
+    """Where few T cells were, niche_power says whether IL-2 can make many; where enough were, nothing."""
     strong = fusion.with_values({"il2_arm.weakening_il2rb": 30.0})
     cold = {f"infiltration_{j}": 0.05 for j in range(1, 6)}
     most = {}

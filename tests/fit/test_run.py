@@ -23,6 +23,25 @@ def test_it_finds_what_the_data_were_made_from_and_leaves_the_rest_at_the_prior(
     assert told.demands(told.in_sample(fitted))["kept"].all()
 
 
+def test_what_no_arm_can_tell_keeps_draws_of_the_prior(fitted):
+    untold = [n for n, each in enumerate(fitted.calibration.parameters.values()) if each.only_prior]
+    assert untold
+    drawn = fitted.z[-1][:, untold]
+    np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.05)  # one in each slice of the prior
+    np.testing.assert_allclose(drawn.std(axis=0), 1, atol=0.05)
+    table = told.contraction(fitted).iloc[untold]
+    assert (table["verdict"] == "as the prior").all()
+
+
+def test_another_rounding_of_the_same_member_is_the_same_member(quick, tmp_path, monkeypatch):
+    how = {"members": 12, "iterations": 1, "rounds": 1, "patients": 100, "seed": 2}
+    run.fit_population("oak_squamous", tmp_path, **how)
+    step = run.kalman_step
+    monkeypatch.setattr(run, "kalman_step", lambda *a: step(*a) * (1 + 1e-14))
+    monkeypatch.setattr(run, "_one", lambda *a: pytest.fail("simulated again"))
+    run.fit_population("oak_squamous", tmp_path, **how)
+
+
 def test_the_same_seed_gives_the_same_numbers_and_a_stopped_fit_goes_on(quick, tmp_path, monkeypatch):
     how = {"members": 12, "iterations": 1, "rounds": 1, "patients": 100, "seed": 2}
     whole = run.fit_population("oak_squamous", tmp_path / "whole", **how)

@@ -37,7 +37,9 @@ class Parameter(_Said):
     """One number that is fitted: where it stands, and what is known of it before.
 
     `value` is the prior median and `low` to `high` its central 95 %, normal on the scale. `how` is "set"
-    where the fields take the value, "times" where each field is multiplied by it.
+    where the fields take the value, "times" where each field is multiplied by it. `only_prior` marks a number
+    that no fitted arm can tell, whatever its value: members keep draws of the prior, so that chance narrows
+    nothing.
     """
 
     fields: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -47,6 +49,7 @@ class Parameter(_Said):
     scale: Literal["log", "logit", "linear"] = "log"
     how: Literal["set", "times"] = "set"
     unit: str
+    only_prior: bool = False
 
     @model_validator(mode="after")
     def _inside(self) -> Parameter:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from twoarm.chance import effective_number
+
 _LEAST = 1e-12
 
 __all__ = ["first_ensemble", "kalman_step", "misfits", "weigh", "steps_of"]
@@ -174,7 +176,7 @@ def _normalized(log_w: np.ndarray) -> np.ndarray:
 
 
 def _effective(log_w: np.ndarray) -> float:
-    return float(1 / (_normalized(log_w) ** 2).sum())
+    return effective_number(_normalized(log_w))
 
 
 def _filled(z: np.ndarray, good: np.ndarray, generator: np.random.Generator) -> np.ndarray:

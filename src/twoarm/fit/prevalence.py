@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linprog, minimize
 
+from twoarm.chance import effective_number
 from twoarm.errors import OutOfReachError, WeightTableError
 from twoarm.fit.targets import Reading
 
@@ -108,7 +109,7 @@ def weigh_patients(table: pd.DataFrame, targets: pd.DataFrame) -> Prevalence:
             break
     after = _shares(table, asked, patients, weights)[1]
     told = asked.assign(before=before, after=after)
-    return Prevalence(pd.Series(weights, patients), float(1 / (weights**2).sum()), told)
+    return Prevalence(pd.Series(weights, patients), effective_number(weights), told)
 
 
 def demands_of(readings: Sequence[Reading]) -> pd.DataFrame:

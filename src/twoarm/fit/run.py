@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from twoarm import catalog
-from twoarm.chance import generator
+from twoarm.chance import effective_number, generator
 from twoarm.errors import FitFailedError, NotARunError, TwoarmError
 from twoarm.fit.card import Calibration, read_calibration
 from twoarm.fit.chains import Chains, draw_chains
@@ -31,8 +31,12 @@ Progress = Callable[[str, float], None]
 _SHARE_THAT_MUST_RUN = 0.5
 _STEPS = "steps.json"
 _BEYOND = 0.5  # standard deviations of the prior: how far beyond the members so far a draw may lie
-_ROOM = 0.9  # of what the demands allow: the weighted mean of a hundred cohorts has chance of its own
+# of what the demands allow, the tightest that leaves enough members: the weighted mean of a hundred cohorts
+# has chance of its own, half a point a month, and the largest of eighteen months and two arms is twice that
+_ROOMS = (0.8, 0.85, 0.9, 0.95, 1.0)
+_LEFT = 20.0  # members in effect
 MORE_COHORTS = 3  # more cohorts of each member of the posterior: two to weigh it, one to judge it
+_SAME = 1e-9  # standard deviations of the prior: linear algebra on another number of threads rounds otherwise
 _FINAL_SEEDS = 1_000_000  # the last ensemble meets patients that no iteration has seen
 
 
@@ -187,7 +191,7 @@ def fit_population(
         ]
     ran = np.isfinite(np.stack([found, *more])).all(axis=(0, 2)).reshape(-1, 1)
     shown = np.where(ran, np.mean([found, *more[:-1]], axis=0), np.nan)
-    even = weigh_members(readings, shown, _ROOM)
+    even = _tightest(readings, shown)
     if even is None:
         exact = np.array([r.variance(ENDLESS) for r in readings])[fitted]
         again, _ = learn_near(z, simulated, fitted, exact)
@@ -198,11 +202,12 @@ def fit_population(
     else:
         weights = even
     simulated[-1] = more[-1]
+    z[-1] = _untold(z[-1], calibration, seed)
     facts: dict[str, Any] = {"seed": seed, "members": members, "patients": patients, "workers": workers}
     facts |= {"seconds": round(time.monotonic() - started, 1), "steps": steps}
     facts |= {"rounds": len(simulated) - len(steps) - 1}
     facts |= {"cohorts": members * (len(simulated) + MORE_COHORTS) * len(calibration.cohorts)}
-    facts |= {"weighed": even is not None, "effective": round(float(1 / (weights**2).sum()), 1)}
+    facts |= {"weighed": even is not None, "effective": round(effective_number(weights), 1)}
     facts |= {"r_hat": round(float(chains.drawn.r_hat.max()), 4), "accepted": round(chains.drawn.accepted, 3)}
     return Fitted(calibration, readings, z, simulated, weights, variance, steps, facts)
 
@@ -275,6 +280,24 @@ def _plan(
             },
         },
     }
+
+
+def _untold(z: np.ndarray, calibration: Calibration, seed: int) -> np.ndarray:
+    """Give members draws of the prior in what no fitted arm can tell; their cohorts are the same for it."""
+    untold = [place for place, each in enumerate(calibration.parameters.values()) if each.only_prior]
+    prior = first_ensemble(*z.shape, generator(seed, "fit, what no arm tells"))
+    again = z.copy()
+    again[:, untold] = prior[:, untold]
+    return again
+
+
+def _tightest(readings: Sequence[Reading], shown: np.ndarray) -> np.ndarray | None:
+    """Weigh members to the demands with as much to spare as leaves enough of them; None where none do."""
+    for room in _ROOMS:
+        weights = weigh_members(readings, shown, room)
+        if weights is not None and effective_number(weights) >= _LEFT:
+            return weights
+    return weigh_members(readings, shown, _ROOMS[-1])
 
 
 class _Crew:
@@ -385,5 +408,5 @@ def _kept(room: Path, member: int, z: np.ndarray) -> np.ndarray | None:
         record = read_record(_file(room, member))
     except NotARunError:
         return None
-    same = np.array_equal(np.array(record["z"], float), z)
+    same = np.allclose(record["z"], z, rtol=0, atol=_SAME)
     return np.array(record["g"], float) if same else None

@@ -116,7 +116,7 @@ def emulated_fields(molecule: Molecule, cards: pd.DataFrame, logs: np.ndarray, s
         rows.append((field, *quantiles(value, weight), *_moved(on, weight)))
     columns = ["field", "low", "middle", "high", "shift", "contraction"]
     told = pd.DataFrame(rows, columns=columns)
-    return Emulated(told, emulator.explained, _MANY, float(1 / np.sum(weight**2)))
+    return Emulated(told, emulator.explained, _MANY, chance.effective_number(weight))
 
 
 def place_of(molecule: Molecule, field: str, value: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
+from twoarm.chance import effective_number
 from twoarm.learn.likelihood import log_rate, log_time
 from twoarm.learn.reports import RESPONSES, Discrepancy, speaks
 from twoarm.learn.seen import Seen
@@ -104,7 +105,7 @@ def effective(logs: np.ndarray) -> float:
     >>> round(effective(np.zeros(4)), 6)
     4.0
     """
-    return float(1 / np.sum(weights_of(logs) ** 2))
+    return effective_number(weights_of(logs))
 
 
 def without(logs: Mapping[str, np.ndarray], cohort: str) -> np.ndarray | None:

@@ -38,8 +38,7 @@ class WeighedCard(NamedTuple):
     @property
     def effective(self) -> float:
         """How many equally weighted draws would tell as much."""
-        weight = self.cards["weight"] / self.cards["weight"].sum()
-        return float(1 / (weight**2).sum())
+        return chance.effective_number(self.cards["weight"].to_numpy(float))
 
 
 def read_weights(folder: str | Path) -> WeighedCard:
