@@ -285,7 +285,7 @@ def _plan(
 def _untold(z: np.ndarray, calibration: Calibration, seed: int) -> np.ndarray:
     """Give members draws of the prior in what no fitted arm can tell; their cohorts are the same for it."""
     untold = [place for place, each in enumerate(calibration.parameters.values()) if each.only_prior]
-    prior = first_ensemble(*z.shape, generator(seed, "fit, what no arm tells"))
+    prior = first_ensemble(len(z), z.shape[1], generator(seed, "fit, what no arm tells"))
     again = z.copy()
     again[:, untold] = prior[:, untold]
     return again
