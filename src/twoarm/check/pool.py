@@ -28,7 +28,7 @@ from twoarm.trial.conduct import Advance, run_trial
 from twoarm.trial.cutoff import cut
 from twoarm.trial.ledger import Trial
 from twoarm.trial.outcomes import Outcomes
-from twoarm.trial.protocol import Protocol, Treatment
+from twoarm.trial.protocol import Protocol
 
 RTOL = 1e-4
 """Tolerance of the engine for pools: a tenth of a percent of a diameter, below a reader's step of 1 mm."""
@@ -220,7 +220,7 @@ def kept_at(asked: Request, model: Model, keep: Path) -> Path:
     planned = asked.protocol.arms[asked.arm].treatments
     given_by = [part.molecule for part in planned]
     named = [one if isinstance(one, Molecule) else read_molecule(one) for one in given_by]
-    given = [_rules_of(part) for part in planned]
+    given = [part.model_dump(mode="json", exclude={"molecule"}) for part in planned]
     cards = [(molecule.name, molecule.digest) for molecule in named]
     population, outcomes = asked.member.population, asked.member.outcomes
     rules = [
@@ -231,12 +231,6 @@ def kept_at(asked: Request, model: Model, keep: Path) -> Path:
     parts = [model.digest, who, given, cards, rules, asked.draws, how]
     text = json.dumps(parts, sort_keys=True, default=str)
     return keep / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.csv"
-
-
-def _rules_of(part: Treatment) -> dict[str, Any]:
-    """Rules of dosing of a treatment; a course only where there is one, so that older pools are found."""
-    left_out = {"molecule"} if part.course else {"molecule", "course"}
-    return part.model_dump(mode="json", exclude=left_out)
 
 
 def _patients(asked: Request, model: Model, engine: Callable[..., xr.Dataset] | None) -> pd.DataFrame:

@@ -293,11 +293,12 @@ def _untold(z: np.ndarray, calibration: Calibration, seed: int) -> np.ndarray:
 
 def _tightest(readings: Sequence[Reading], shown: np.ndarray) -> np.ndarray | None:
     """Weigh members to the demands with as much to spare as leaves enough of them; None where none do."""
+    weights = None
     for room in _ROOMS:
         weights = weigh_members(readings, shown, room)
         if weights is not None and effective_number(weights) >= _LEFT:
-            return weights
-    return weigh_members(readings, shown, _ROOMS[-1])
+            break
+    return weights
 
 
 class _Crew:
