@@ -103,13 +103,18 @@ def _freeze_priors(name: str, members: int, seed: int) -> None:
     """Freeze the populations of a file of priors as they are, and say that nothing was fitted."""
     from twoarm import catalog
     from twoarm.check.ensemble import read_prior
-    from twoarm.fit import freeze_prior
+    from twoarm.fit import freeze_prior, read_calibration
     from twoarm.study.card import BIOLOGY
 
     prior = read_prior(name)
     note(f"{name} is a prior: nothing is fitted, its populations are frozen as they are")
     folder = Path(catalog.__file__).parent / "library" / "frozen"
+    fits = [read_calibration(each) for each in catalog.names("calibrations")]
+    fitted = {freeze: fit.name for fit in fits for freeze in (fit.freezes, *fit.carried)}
     for population, outcomes in prior.populations.items():
+        if population in fitted:
+            note(f"{population} is left: twoarm calibrate {fitted[population]} freezes it, fitted")
+            continue
         place = freeze_prior(
             population,
             folder,

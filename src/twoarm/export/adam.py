@@ -176,7 +176,7 @@ def adex(records: Records) -> pd.DataFrame:
     columns = ["patient", "day", "EXTRT", "EXROUTE", "EXDOSE", "EXDOSU", "AVAL", "DOSLVL", "ADURHR"]
     table = _stacked(parts, columns).assign(AVALU="mg", PARAMCD="DOSE")
     table["ASTDT"] = _dates(records, table["patient"], table["day"]).to_numpy()
-    table["ASTDY"] = np.floor(table["day"]) + 1
+    table["ASTDY"] = _study_day(table["day"])
     return _with_patients(records, _named(table, "PARAMCD_ADEX"))
 
 
@@ -193,7 +193,7 @@ def adpc(records: Records) -> pd.DataFrame:
     table["ALLOQ"], table["BLQFL"] = table["limit"], np.where(below, "Y", "")
     table["ATPT"], table["ATPTN"] = table["sample"], table["number"]
     table["ADT"] = _dates(records, table["patient"], table["day"]).to_numpy()
-    table["ADY"] = np.floor(table["day"].astype(float)) + 1
+    table["ADY"] = _study_day(table["day"].astype(float))
     since = {
         "AFRLT": table["day"] - table["first"],
         "NFRLT": table["planned"],
@@ -210,7 +210,7 @@ def adae(records: Records) -> pd.DataFrame:
     table["AETERM"] = table["toxicity"].map(records.events)
     table["AEDECOD"] = table["toxicity"].astype(str).str.replace("_", " ").str.upper()
     table["ASTDT"] = _dates(records, table["patient"], table["day"]).to_numpy()
-    table["ASTDY"] = np.floor(table["day"].astype(float)) + 1
+    table["ASTDY"] = _study_day(table["day"].astype(float))
     table["ATOXGRN"] = table["grade"].astype(float)
     table["ATOXGR"] = table["grade"].astype(int).astype(str)
     table["AEREL"], table["TRTEMFL"] = "RELATED", "Y"
@@ -289,10 +289,16 @@ def _with_patients(records: Records, table: pd.DataFrame) -> pd.DataFrame:
 def _at_visits(records: Records, table: pd.DataFrame) -> pd.DataFrame:
     """Date the rows of scans and name their visits."""
     table["ADT"] = _dates(records, table["patient"], table["day"]).to_numpy()
-    table["ADY"] = np.floor(table["day"].astype(float)) + 1
+    table["ADY"] = _study_day(table["day"].astype(float))
     week = (table["planned"].astype(float) / 7).round()
     named = week.map(lambda number: f"Week {number:.0f}" if number > 0 else "Baseline", na_action="ignore")
     return _with_patients(records, table.assign(AVISIT=named, AVISITN=table["visit"]))
+
+
+def _study_day(day: pd.Series) -> np.ndarray:
+    """Days as a study counts them: the first is 1, the one before it is -1, and there is no day 0."""
+    whole = np.floor(day.to_numpy(float))
+    return np.asarray(whole + (whole >= 0))
 
 
 def _stacked(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -130,7 +130,7 @@ def spider(
     ----------
     changes : pandas.DataFrame
         ``patient``, ``arm``, ``day`` [day], ``change`` [% of baseline], ``bor`` optional. A start at day 0
-        and 0 % is added where it is missing.
+        and 0 % is added where it is missing; a baseline scan before day 0 is drawn there.
     limit : int
         At most so many patients in a panel, evenly spaced along their best change, so the picture stays fair.
     months : float, optional
@@ -182,7 +182,10 @@ def _draw_lines(axes: Axes, part: pd.DataFrame, color: str) -> None:
     shades = _shades(color)
     for _, readings in part.groupby("patient", sort=False):
         line = readings.sort_values("day")
-        day, change = line["day"].to_numpy(float), line["change"].to_numpy(float)
+        day = (
+            line["day"].to_numpy(float).clip(min=0.0)
+        )  # a baseline scan some days before is drawn at the start
+        change = line["change"].to_numpy(float)
         if not len(day) or day[0] > 0:
             day, change = np.insert(day, 0, 0.0), np.insert(change, 0, 0.0)
         bor = str(line["bor"].iloc[0]) if "bor" in line else "SD"

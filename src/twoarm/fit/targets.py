@@ -255,7 +255,9 @@ def _readings(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
     true = np.stack(
         [_between(trial.courses[f"diameter_{j}"].to_numpy(), weeks, plan.days) for j in range(1, 6)], axis=2
     )
-    true[:, 0] = trial.patients[[f"diameter_baseline_{j}" for j in range(1, 6)]].to_numpy(float)
+    size = trial.patients[[f"diameter_baseline_{j}" for j in range(1, 6)]].to_numpy(float)
+    growth = imaging.growth_before_treatment(trial.patients, 5)
+    true[:, 0] = imaging.diameters_at_baseline(size, growth, plan.days[:, 0])
     present = true[:, :1] > 0
     read = np.full((labels.size, visits), np.nan)
     for visit in range(visits):

@@ -54,7 +54,10 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Setup:
-    """What is fixed before the first patient enters: rules, draws, baselines. One row a patient."""
+    """What is fixed before the first patient enters: rules, draws, baselines. One row a patient.
+
+    `baseline` holds true diameters on the day of the baseline scan.
+    """
 
     labels: np.ndarray
     arm_of: np.ndarray
@@ -120,6 +123,7 @@ def set_up(
     arm_of: np.ndarray,
     albumin: np.ndarray,
     baseline: np.ndarray,
+    growth: np.ndarray,
     nodal: np.ndarray,
     *,
     protocol: Protocol,
@@ -137,7 +141,9 @@ def set_up(
     albumin : (patient,) float array [g/L]
         At baseline.
     baseline : (patient, lesion) float array [mm]
-        True diameters; 0 for lesions that a patient does not have.
+        True diameters on day 0; 0 for lesions that a patient does not have.
+    growth : (patient, lesion) float array [1/day]
+        Of the volumes, before treatment: the baseline scan sees less of what grows, as it comes before day 0.
     nodal : (patient, lesion) bool array
         Which lesions are lymph nodes.
     protocol, outcomes : Protocol, Outcomes
@@ -165,7 +171,7 @@ def set_up(
         labels=labels,
         arm_of=arm_of,
         albumin=albumin,
-        baseline=baseline,
+        baseline=imaging.diameters_at_baseline(baseline, growth, plan.days[:, 0]),
         nodal=nodal,
         protocol=protocol,
         outcomes=outcomes,
@@ -455,7 +461,7 @@ def _scan(setup: Setup, state: State, window: Window, due: np.ndarray) -> None:
         setup.outcomes.reader,
     )
     sld = window.sld[due][held]
-    lowest = np.fmin(np.nanmin(state.sld[seen], axis=1), sld)
+    lowest = np.fmin.reduce([np.nanmin(state.sld[seen], axis=1), sld, setup.baseline[seen].sum(axis=1)])
     limits = (setup.non_target_present[seen], setup.non_target_limit[seen])
     state.diameters[seen, at], state.too_small[seen, at] = read, small
     state.non_target[seen, at] = imaging.read_non_target(sld, lowest, *limits, rule)

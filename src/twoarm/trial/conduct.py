@@ -20,6 +20,7 @@ from twoarm.engine.status import sentence
 from twoarm.errors import MissingColumnError, MissingOutputError
 from twoarm.model import Model
 from twoarm.trial import clinic, ledger
+from twoarm.trial.imaging import growth_before_treatment
 from twoarm.trial.ledger import Trial
 from twoarm.trial.outcomes import Outcomes, read_outcomes
 from twoarm.trial.prescribe import dose_table, patient_table, prescribe, still_running
@@ -79,7 +80,8 @@ def run_trial(
         Arms, doses, scans, follow-up.
     patients : DataFrame, index patient
         From `twoarm.patients.draw_patients`: parameters of the model, `albumin` [g/L], `diameter_baseline_1`
-        to `_5` [mm], sizes that doses are counted by, the factors that stratify; optional `nodal_1` to `_5`.
+        to `_5` [mm], sizes that doses are counted by, the factors that stratify; optional `nodal_1` to `_5`
+        and `growth_1` to `_5` [1/day].
     seed : int
         Everything drawn is keyed by (seed, patient, purpose).
     replicate : int
@@ -139,6 +141,7 @@ def run_trial(
         arm_of,
         _column(patients, "albumin", "for the risk of death").to_numpy(float),
         np.column_stack([_column(patients, f"diameter_baseline_{j}", "for the scans") for j in LESIONS]),
+        growth_before_treatment(patients, len(LESIONS)),
         np.column_stack([patients.get(f"nodal_{j}", np.zeros(len(patients))) for j in LESIONS]).astype(bool),
         protocol=protocol,
         outcomes=link,

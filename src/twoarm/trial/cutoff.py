@@ -81,7 +81,7 @@ def cut(
     limit = follow_up.to_numpy(float)
     entered = (people["enrolled_on"] < day).to_numpy()
     visits = trial.visits.merge(pd.DataFrame({"patient": people.index, "limit": limit}), on="patient")
-    visits = visits[(visits["day"] <= visits["limit"]) & (visits["day"] >= 0)]
+    visits = visits[(visits["day"] <= visits["limit"]) & (visits["limit"] >= 0)]
     judged = _responses(trial, visits, people.index)
     table = people[["arm", "stratum", *trial.provenance["factors"], "enrolled_on", "doses", "status"]].copy()
     table["follow_up"] = follow_up

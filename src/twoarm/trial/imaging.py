@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import gammaincinv
 
 from twoarm.chance import normals, uniforms
 from twoarm.trial.outcomes import NewLesions, NonTarget, Reader
 from twoarm.trial.protocol import Imaging
 from twoarm.trial.survival import first_crossing, growth_rate
+
+_LONGEST_LEAD = 28.0  # days; a baseline scan is never older (eisenhauer2009, section 3.2.1)
 
 
 class VisitPlan(NamedTuple):
@@ -75,15 +78,60 @@ def plan_visits(
     -------
     VisitPlan
         `planned` (visit,) and `days` (patient, visit) [day], whole days within the window of the plan, visit
-        0 on day 0; `missed` (patient, visit) bool, never at baseline.
+        0 on day 0 or as much before it as the protocol says; `missed` (patient, visit) bool, never at
+        baseline.
     """
     planned = planned_days(imaging, last_day)
     spread = normals(seed, "scan day", patients, planned.size, replicate=replicate) * imaging.window / 2
     jitter = np.clip(np.rint(spread), -np.floor(imaging.window), np.floor(imaging.window))
-    jitter[:, 0] = 0.0
+    jitter[:, 0] = -_baseline_leads(imaging, patients, seed=seed, replicate=replicate)
     missed = uniforms(seed, "missed scan", patients, planned.size, replicate=replicate) < reader.missed
     missed[:, 0] = False
     return VisitPlan(planned, planned + jitter, missed)
+
+
+def growth_before_treatment(patients: pd.DataFrame, lesions: int) -> np.ndarray:
+    """Growth of the volume of each lesion before treatment.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        `growth_1` and on [1/day], where the population draws them.
+    lesions : int
+        How many.
+
+    Returns
+    -------
+    (patient, lesion) float array [1/day]
+        0 where nothing is known of it.
+    """
+    none = np.zeros(len(patients))
+    return np.column_stack([patients.get(f"growth_{j + 1}", none) for j in range(lesions)]).astype(float)
+
+
+def diameters_at_baseline(diameters: np.ndarray, growth: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """Diameters on the day of the baseline scan, from those of day 0.
+
+    Parameters
+    ----------
+    diameters : (patient, lesion) float array [mm]
+        On day 0.
+    growth : (patient, lesion) float array [1/day]
+        Of the volume, without treatment.
+    day : (patient,) float array [day]
+        Day of the scan, 0 or before it.
+
+    Returns
+    -------
+    (patient, lesion) float array [mm]
+        A volume that grows by e^(g t) has a diameter that grows by e^(g t / 3).
+
+    Examples
+    --------
+    >>> diameters_at_baseline(np.array([[30.0]]), np.array([[0.03]]), np.array([-10.0])).round(2)
+    array([[27.15]])
+    """
+    return np.asarray(diameters * np.exp(growth * day[:, None] / 3))
 
 
 def draw_reader_error(
@@ -305,3 +353,13 @@ def readings_table(
             "too_small": too_small[row, visit, lesion],
         }
     )
+
+
+def _baseline_leads(imaging: Imaging, patients: np.ndarray, *, seed: int, replicate: int) -> np.ndarray:
+    """Whole days from each patient's baseline scan to day 0, gamma-distributed."""
+    mean, spread = imaging.baseline_lead, imaging.baseline_spread
+    if mean == 0 or spread == 0:
+        return np.full(np.size(patients), np.rint(mean))
+    draw = uniforms(seed, "baseline scan", patients, replicate=replicate)[:, 0]
+    lead = gammaincinv((mean / spread) ** 2, draw) * spread**2 / mean
+    return np.minimum(np.rint(lead), _LONGEST_LEAD)

@@ -157,12 +157,18 @@ class Review(Card):
 
 
 class Imaging(Card):
-    """When scans are planned and how responses count."""
+    """When scans are planned and how responses count.
+
+    The baseline scan is `baseline_lead` days before day 0 in the mean, with a standard deviation of
+    `baseline_spread` between patients; what grows, grows in between.
+    """
 
     every: Annotated[float, measured("day", above=0)]
     until: Annotated[float, measured("day", at_least=0)]
     later_every: Annotated[float, measured("day", above=0)]
     window: Annotated[float, measured("day", at_least=0)]
+    baseline_lead: Annotated[float, measured("day", at_least=0, at_most=28)] = 0.0
+    baseline_spread: Annotated[float, measured("day", at_least=0)] = 0.0
     stable_from: Annotated[float, measured("day", at_least=0)]
     confirm: Annotated[bool, SOURCED]
     treat_beyond_progression: Annotated[bool, SOURCED]

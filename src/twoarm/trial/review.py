@@ -66,7 +66,8 @@ def review_readings(
     sizes = np.stack([_sizes_on(trial, f"diameter_{j}", days) for j in _LESIONS], axis=2)
     baseline = np.column_stack([trial.patients[f"diameter_baseline_{j}"] for j in _LESIONS]).astype(float)
     sizes = np.where(baseline[:, None] > 0, sizes, 0.0)
-    sizes[:, 0] = baseline
+    growth = imaging.growth_before_treatment(trial.patients, len(_LESIONS))
+    sizes[:, 0] = imaging.diameters_at_baseline(baseline, growth, days[:, 0])
     found = {
         name: _read(trial, outcomes, rule, days, held, sizes, seed=seed, by=f", review {version} {name}")
         for name in _READERS
