@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from scipy.special import expit, logit
 
 from twoarm.bibliography import ASSUMED, read_references
@@ -36,7 +36,8 @@ class _Said(Card):
 class Parameter(_Said):
     """One number that is fitted: where it stands, and what is known of it before.
 
-    `value` is the prior median and `low` to `high` its central 95 %, normal on the scale. `how` is "set"
+    `value` is the prior median and `low` to `high` its central 95 %, normal on the scale; on "log" it is what
+    exceeds `above` that is lognormal, so that no member falls to `above`. `how` is "set"
     where the fields take the value, "times" where each field is multiplied by it. `only_prior` marks a number
     that no fitted arm can tell, whatever its value: members keep draws of the prior, so that chance narrows
     nothing.
@@ -47,6 +48,7 @@ class Parameter(_Said):
     low: float
     high: float
     scale: Literal["log", "logit", "linear"] = "log"
+    above: float = 0.0
     how: Literal["set", "times"] = "set"
     unit: str
     only_prior: bool = False
@@ -55,11 +57,19 @@ class Parameter(_Said):
     def _inside(self) -> Parameter:
         if not self.low < self.value < self.high:
             raise ValueError("the value lies between low and high")
-        if self.scale == "log" and self.low <= 0:
-            raise ValueError('on the scale "log" low is above 0')
+        if self.scale == "log" and self.low <= self.above:
+            raise ValueError(f'on the scale "log" low is above {self.above:g}')
+        if self.scale != "log" and self.above:
+            raise ValueError('above goes with the scale "log"')
         if self.scale == "logit" and not (self.low > 0 and self.high < 1):
             raise ValueError('on the scale "logit" low and high lie between 0 and 1')
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not said: a field that came later changes no digest of a file without it."""
+        said: dict[str, Any] = whole(self)
+        return said if self.above else {name: each for name, each in said.items() if name != "above"}
 
     def natural(self, z: np.ndarray | float) -> np.ndarray:
         """Value at `z` standard deviations of the prior from its median."""
@@ -73,10 +83,14 @@ class Parameter(_Said):
         return float(self._from(np.asarray(self._to(x) + self._to(after) - self._to(before))))
 
     def _to(self, x: float) -> float:
-        return float({"log": np.log, "logit": logit, "linear": float}[self.scale](x))
+        if self.scale == "log":
+            return float(np.log(x - self.above))
+        return float(logit(x) if self.scale == "logit" else x)
 
     def _from(self, x: np.ndarray) -> np.ndarray:
-        return x if self.scale == "linear" else np.exp(x) if self.scale == "log" else expit(x)
+        if self.scale == "log":
+            return np.asarray(self.above + np.exp(x))
+        return expit(x) if self.scale == "logit" else x
 
 
 class Cohort(_Said):
