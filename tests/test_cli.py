@@ -253,3 +253,14 @@ def test_a_folder_chosen_for_the_user_is_moved_aside_and_one_of_theirs_refused(m
     assert "results/marslight-11.before-1" in capsys.readouterr().err
     assert "0.0.9" in Path("results/marslight-11.before-1/study.json").read_text()
     assert (old / "report.html").read_text() == "new"
+
+
+def test_a_prior_is_not_frozen_over_what_was_fitted(monkeypatch):
+    frozen = []
+    monkeypatch.setattr("twoarm.fit.freeze_prior", lambda name, folder, **how: frozen.append(name) or name)
+    assert "twoarm calibrate inspire_melanoma freezes it" in " ".join(
+        call("calibrate", "melanoma").output.split()
+    )
+    assert not frozen
+    call("calibrate", "colorectal")
+    assert frozen == ["third_line_mss_colorectal"]

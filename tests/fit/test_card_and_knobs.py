@@ -7,7 +7,7 @@ import pytest
 
 from twoarm import catalog
 from twoarm.errors import CardEntryError, FitFieldError, FitTargetError
-from twoarm.fit.card import read_calibration
+from twoarm.fit.card import Parameter, read_calibration
 from twoarm.fit.knobs import fields_of, moved, read_texts, values_at
 from twoarm.fit.targets import Reading, covariance, read_targets
 from twoarm.frozen.fields import member_of, read_field
@@ -36,6 +36,39 @@ def test_low_and_high_are_the_central_95_percent(calibration):
         if parameter.scale == "linear":
             assert high - low == pytest.approx(parameter.high - parameter.low, rel=1e-3)
         assert float(parameter.natural(0.0)) == pytest.approx(parameter.value)
+
+
+def test_what_exceeds_a_limit_is_lognormal_and_never_reaches_it():
+    """Half of the members of a fit had a limit of non-target growth below 1, which no file may say."""
+    limit = read_calibration("oak_squamous").parameters["non_target_limit"]
+    drawn = limit.natural(np.array([-6.0, -1.96, 0.0, 1.96]))
+    assert drawn.min() > 1
+    assert drawn[2] == pytest.approx(limit.value)
+    excess = drawn[[1, 3]] - 1
+    assert np.log(excess[1] / excess[0]) == pytest.approx(np.log(0.65 / 0.1), rel=1e-3)
+    assert limit.shifted(1.7, 1.35, 1.175) == pytest.approx(1.35)  # half of the excess there, half of it here
+
+
+@pytest.mark.parametrize("said", [{"above": 0.1}, {"above": 0.02, "scale": "logit"}])
+def test_a_scale_begins_below_what_is_believed_and_only_where_it_is_logarithmic(said):
+    plain = {
+        "fields": ("a.b",),
+        "value": 0.2,
+        "low": 0.05,
+        "high": 0.5,
+        "unit": "-",
+        "source": "assumed",
+        "note": "n",
+    }
+    Parameter(**plain)
+    with pytest.raises(ValueError, match="above"):
+        Parameter(**plain, **said)
+
+
+def test_a_field_that_is_not_said_changes_no_digest():
+    dumped = read_calibration("oak_nonsquamous").model_dump()["parameters"]
+    assert not any("above" in each for each in dumped.values())
+    assert read_calibration("oak_squamous").model_dump()["parameters"]["non_target_limit"]["above"] == 1
 
 
 def test_any_point_of_the_prior_is_a_population(calibration):
