@@ -59,7 +59,7 @@ def test_the_same_seed_gives_the_same_numbers_and_a_stopped_fit_goes_on(quick, t
     calls.clear()
     monkeypatch.setattr(run, "_one", lambda *a: (calls.append(a[0]), quick(*a))[1])
     again = run.fit_population("oak_squamous", tmp_path / "part", **how)
-    assert len(calls) == 12 * (3 + 3) - 16  # three ensembles, three more cohorts to weigh and judge the last
+    assert len(calls) == 12 * (3 + 4) - 16  # three ensembles, four more cohorts to weigh and judge the last
     np.testing.assert_array_equal(again.z[-1], whole.z[-1])
     np.testing.assert_array_equal(again.weights, whole.weights)
 

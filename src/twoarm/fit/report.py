@@ -95,8 +95,8 @@ def _weighed(fitted: Fitted) -> str:
         return "No weights of the members keep all demands; they are weighed by the emulator alone."
     return (
         "Members are weighed as evenly as the demands allow, on three cohorts of each; "
-        f"{fitted.facts['effective']:g} equal ones would say as much. What follows is read off a fourth "
-        "cohort of each, whose patients no weight has seen."
+        f"{fitted.facts['effective']:g} equal ones would say as much. What follows is read off two more "
+        "cohorts of each, whose patients no weight has seen."
     )
 
 

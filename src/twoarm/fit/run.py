@@ -35,7 +35,8 @@ _BEYOND = 0.5  # standard deviations of the prior: how far beyond the members so
 # has chance of its own, half a point a month, and the largest of eighteen months and two arms is twice that
 _ROOMS = (0.8, 0.85, 0.9, 0.95, 1.0)
 _LEFT = 20.0  # members in effect
-MORE_COHORTS = 3  # more cohorts of each member of the posterior: two to weigh it, one to judge it
+_JUDGES = 2  # cohorts of each member that no weight sees; of one, chance alone is half a point a month
+MORE_COHORTS = 2 + _JUDGES  # more cohorts of each member of the posterior: two to weigh it beside the first
 _SAME = 1e-9  # standard deviations of the prior: linear algebra on another number of threads rounds otherwise
 _FINAL_SEEDS = 1_000_000  # the last ensemble meets patients that no iteration has seen
 
@@ -184,13 +185,13 @@ def fit_population(
             elif not last:
                 chains = draw_chains(readings, z, simulated, seed)
                 z.append(_next(chains, members, z, final=len(simulated) == total - 1))
-        # weights are found on three cohorts of each member, and judged on a fourth
+        # weights are found on three cohorts of each member, and judged on others
         more = [
             crew.run(folder, z[-1], patients, seed, last=True, say=say, at=(total + extra, total))[0]
             for extra in range(MORE_COHORTS)
         ]
     ran = np.isfinite(np.stack([found, *more])).all(axis=(0, 2)).reshape(-1, 1)
-    shown = np.where(ran, np.mean([found, *more[:-1]], axis=0), np.nan)
+    shown = np.where(ran, np.mean([found, *more[:-_JUDGES]], axis=0), np.nan)
     even = _tightest(readings, shown)
     if even is None:
         exact = np.array([r.variance(ENDLESS) for r in readings])[fitted]
@@ -201,7 +202,7 @@ def fit_population(
         )
     else:
         weights = even
-    simulated[-1] = more[-1]
+    simulated[-1] = np.mean(more[-_JUDGES:], axis=0)
     z[-1] = _untold(z[-1], calibration, seed)
     facts: dict[str, Any] = {"seed": seed, "members": members, "patients": patients, "workers": workers}
     facts |= {"seconds": round(time.monotonic() - started, 1), "steps": steps}
