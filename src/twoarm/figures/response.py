@@ -182,9 +182,7 @@ def _draw_lines(axes: Axes, part: pd.DataFrame, color: str) -> None:
     shades = _shades(color)
     for _, readings in part.groupby("patient", sort=False):
         line = readings.sort_values("day")
-        day = (
-            line["day"].to_numpy(float).clip(min=0.0)
-        )  # a baseline scan some days before is drawn at the start
+        day = line["day"].to_numpy(float).clip(min=0.0)  # a baseline scan comes some days before
         change = line["change"].to_numpy(float)
         if not len(day) or day[0] > 0:
             day, change = np.insert(day, 0, 0.0), np.insert(change, 0, 0.0)

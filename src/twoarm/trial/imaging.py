@@ -13,10 +13,8 @@ from scipy.special import gammaincinv
 
 from twoarm.chance import normals, uniforms
 from twoarm.trial.outcomes import NewLesions, NonTarget, Reader
-from twoarm.trial.protocol import Imaging
+from twoarm.trial.protocol import LONGEST_LEAD, Imaging
 from twoarm.trial.survival import first_crossing, growth_rate
-
-_LONGEST_LEAD = 28.0  # days; a baseline scan is never older (eisenhauer2009, section 3.2.1)
 
 
 class VisitPlan(NamedTuple):
@@ -362,4 +360,4 @@ def _baseline_leads(imaging: Imaging, patients: np.ndarray, *, seed: int, replic
         return np.full(np.size(patients), np.rint(mean))
     draw = uniforms(seed, "baseline scan", patients, replicate=replicate)[:, 0]
     lead = gammaincinv((mean / spread) ** 2, draw) * spread**2 / mean
-    return np.minimum(np.rint(lead), _LONGEST_LEAD)
+    return np.minimum(np.rint(lead), LONGEST_LEAD)

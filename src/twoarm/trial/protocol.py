@@ -18,6 +18,7 @@ from twoarm.trial.entry import SOURCED, Card, fault_of, measured, read_card
 from twoarm.units import quantity
 
 _OPEN = 3652.5  # days; an end that was not given
+LONGEST_LEAD = 28.0  # days; a baseline scan is never older (eisenhauer2009, section 3.2.1)
 
 
 class Priming(Card):
@@ -167,7 +168,7 @@ class Imaging(Card):
     until: Annotated[float, measured("day", at_least=0)]
     later_every: Annotated[float, measured("day", above=0)]
     window: Annotated[float, measured("day", at_least=0)]
-    baseline_lead: Annotated[float, measured("day", at_least=0, at_most=28)] = 0.0
+    baseline_lead: Annotated[float, measured("day", at_least=0, at_most=LONGEST_LEAD)] = 0.0
     baseline_spread: Annotated[float, measured("day", at_least=0)] = 0.0
     stable_from: Annotated[float, measured("day", at_least=0)]
     confirm: Annotated[bool, SOURCED]
